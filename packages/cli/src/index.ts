@@ -1,0 +1,2 @@
+export { componentVersions, type ComponentVersions } from "@virga/sandbox";
+export { VERSION } from "./version.ts";

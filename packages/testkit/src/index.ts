@@ -1,0 +1,1 @@
+export { prerequisite } from "./prerequisite.ts";

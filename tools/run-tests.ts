@@ -1,0 +1,73 @@
+// Runs the tests of one tier. usage: run-tests fast|all|long [--shard i/n] [FILTER…]
+// A filter is a part of a path: only files containing one of the filters run.
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { findTestFiles, takeShard, type FileTier } from "./test-files.ts";
+import { runTestFiles } from "./test-process.ts";
+import { addTotals, emptyTotals, summary } from "./test-totals.ts";
+
+interface Phase {
+  readonly tier: FileTier;
+  /** Test files at the same time; undefined: as many as there are cores. */
+  readonly concurrency?: number;
+  readonly testTimeoutMs: number;
+  readonly limitMs: number;
+}
+
+const minute = 60_000;
+// The limits stop what hangs; the budgets in CONTRIBUTING.md are what a run should take.
+const fast: Phase = { tier: "fast", testTimeoutMs: 2 * minute, limitMs: 10 * minute };
+// Emulated guests use every core they get: files that boot them run one after the other.
+const vm: Phase = { tier: "vm", concurrency: 1, testTimeoutMs: 5 * minute, limitMs: 20 * minute };
+const long: Phase = {
+  tier: "long",
+  concurrency: 1,
+  testTimeoutMs: 60 * minute,
+  limitMs: 360 * minute,
+};
+const runs: Record<string, readonly Phase[]> = { fast: [fast], all: [fast, vm], long: [long] };
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { values, positionals } = parseArgs({
+  options: { shard: { type: "string" } },
+  allowPositionals: true,
+});
+const [name = "", ...filters] = positionals;
+const phases = runs[name];
+if (phases === undefined) {
+  fail(`unknown tier "${name}": it is one of ${Object.keys(runs).join(", ")}`);
+}
+const [index, count] = shardOf(values.shard ?? "1/1");
+const totals = emptyTotals();
+let ended = true;
+for (const phase of phases) {
+  const files = findTestFiles(root, [phase.tier]).filter(
+    (file) => filters.length === 0 || filters.some((filter) => file.includes(filter)),
+  );
+  const share = takeShard(files, index, count);
+  if (share.length === 0) continue;
+  const result = await runTestFiles({ root, files: share, ...phase });
+  addTotals(totals, result.totals);
+  if (result.problem !== undefined) {
+    ended = false;
+    console.log(`FAIL tier ${phase.tier}: ${result.problem}`);
+    break;
+  }
+}
+const ran = totals.passed + totals.failed + totals.skipped;
+if (ran === 0)
+  console.log(`FAIL no test ran (tier ${name}, filters: ${filters.join(" ") || "none"})`);
+process.stdout.write(summary(totals));
+process.exitCode = ended && ran > 0 && totals.failed === 0 ? 0 : 1;
+
+function shardOf(text: string): [index: number, count: number] {
+  const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  const [shard, shards] = [Number(i), Number(n)];
+  if (!(shard >= 1 && shard <= shards)) fail(`--shard "${text}": it is i/n with 1 ≤ i ≤ n`);
+  return [shard, shards];
+}
+
+function fail(message: string): never {
+  console.error(`run-tests: ${message}`);
+  process.exit(2);
+}
