@@ -1,0 +1,131 @@
+import { join } from "node:path";
+import { VirgaError } from "./errors.ts";
+
+/** Where a VM's directory appears inside its mount namespace, the same for every VM, so that paths in a snapshot hold for every clone. */
+export const FIXED_VM_PATH = "/run/virga/vm";
+
+/** Longest path of a Unix socket, without its terminating zero (`sockaddr_un`). */
+export const MAX_SOCKET_PATH_BYTES = 107;
+
+/** Names inside the host-only directory (mode 0700, never seen by the VMM). */
+export const HOST_FILES = {
+  record: "vm.json",
+  lock: "lock.db",
+  destroying: "destroying",
+  intent: "intent.json",
+  portLocks: "ports",
+  run: "run",
+} as const;
+
+/** Names inside the VMM's directory, which is bound on {@link FIXED_VM_PATH}. */
+export const RUN_FILES = {
+  vsock: "v.sock",
+  qmpOperations: "qmp0.sock",
+  qmpReads: "qmp1.sock",
+  ports: "ports",
+  disks: "disks",
+  rootfs: "rootfs.ext4",
+  kernel: "kernel",
+  initramfs: "initramfs",
+  memory: "memory",
+  snapshot: "snapshot",
+  out: "out",
+  console: "console.log",
+  events: "events.json",
+  log: "vmm.log",
+  pid: "pid",
+} as const;
+
+/** The VMM's directory seen from one side: the host's, or inside the VM's mount namespace. */
+export interface RunPaths {
+  readonly directory: string;
+  readonly api: string;
+  readonly vsock: string;
+  readonly qmpOperations: string;
+  readonly qmpReads: string;
+  /** Directory of the guest channel's sockets on QEMU: `0.sock` … `15.sock`. */
+  readonly ports: string;
+  readonly disks: string;
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** The VM's own memory file (memory form `file`). */
+  readonly memory: string;
+  /** The snapshot a clone is restored from (read-only). */
+  readonly snapshot: string;
+  /** Where the VMM writes a snapshot before the manager publishes it. */
+  readonly out: string;
+  readonly console: string;
+  readonly events: string;
+  readonly log: string;
+  disk(id: string): string;
+}
+
+/** Every file of one VM. */
+export interface VmLayout {
+  /** The host-only directory. */
+  readonly directory: string;
+  readonly record: string;
+  readonly lock: string;
+  readonly destroying: string;
+  readonly intent: string;
+  readonly portLocks: string;
+  /** As the manager sees the VMM's directory. */
+  readonly host: RunPaths;
+  /** As the VMM sees it: the fixed path when it has a mount namespace of its own, else the same as `host`. */
+  readonly inside: RunPaths;
+  /** Whether the VMM has a mount namespace of its own. */
+  readonly isolated: boolean;
+}
+
+function runPaths(directory: string, socketName: string): RunPaths {
+  const at = (name: string): string => join(directory, name);
+  return {
+    directory,
+    api: at(socketName),
+    vsock: at(RUN_FILES.vsock),
+    qmpOperations: at(RUN_FILES.qmpOperations),
+    qmpReads: at(RUN_FILES.qmpReads),
+    ports: at(RUN_FILES.ports),
+    disks: at(RUN_FILES.disks),
+    kernel: at(RUN_FILES.kernel),
+    initramfs: at(RUN_FILES.initramfs),
+    memory: at(RUN_FILES.memory),
+    snapshot: at(RUN_FILES.snapshot),
+    out: at(RUN_FILES.out),
+    console: at(RUN_FILES.console),
+    events: at(RUN_FILES.events),
+    log: at(RUN_FILES.log),
+    disk: (id) => (id === "rootfs" ? at(RUN_FILES.rootfs) : join(directory, RUN_FILES.disks, id)),
+  };
+}
+
+/** The layout of the VM whose host-only directory is `directory`. */
+export function vmLayout(directory: string, socketName: string, isolated: boolean): VmLayout {
+  const host = runPaths(join(directory, HOST_FILES.run), socketName);
+  return {
+    directory,
+    record: join(directory, HOST_FILES.record),
+    lock: join(directory, HOST_FILES.lock),
+    destroying: join(directory, HOST_FILES.destroying),
+    intent: join(directory, HOST_FILES.intent),
+    portLocks: join(directory, HOST_FILES.portLocks),
+    host,
+    inside: isolated ? runPaths(FIXED_VM_PATH, socketName) : host,
+    isolated,
+  };
+}
+
+/** Fails unless every socket of the layout, the longest suffix included, fits into a socket address. */
+export function checkSocketPaths(layout: VmLayout): void {
+  // Cloud Hypervisor makes `<vsock>_<port>` for connections that the guest opens.
+  const longest = [`${layout.host.vsock}_4294967295`, layout.host.api, layout.host.qmpReads, join(layout.host.ports, "15.sock")];
+  for (const path of longest) {
+    const bytes = Buffer.byteLength(path);
+    if (bytes > MAX_SOCKET_PATH_BYTES) {
+      throw new VirgaError("INVALID_CONFIG", `Socket path is ${bytes} bytes long, at most ${MAX_SOCKET_PATH_BYTES} are possible: ${path}`, {
+        details: { path, bytes, maximum: MAX_SOCKET_PATH_BYTES },
+        hint: "Use a shorter VM directory.",
+      });
+    }
+  }
+}
