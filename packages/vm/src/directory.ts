@@ -118,14 +118,23 @@ export function vmLayout(directory: string, socketName: string, isolated: boolea
 /** Fails unless every socket of the layout, the longest suffix included, fits into a socket address. */
 export function checkSocketPaths(layout: VmLayout): void {
   // Cloud Hypervisor makes `<vsock>_<port>` for connections that the guest opens.
-  const longest = [`${layout.host.vsock}_4294967295`, layout.host.api, layout.host.qmpReads, join(layout.host.ports, "15.sock")];
+  const longest = [
+    `${layout.host.vsock}_4294967295`,
+    layout.host.api,
+    layout.host.qmpReads,
+    join(layout.host.ports, "15.sock"),
+  ];
   for (const path of longest) {
     const bytes = Buffer.byteLength(path);
     if (bytes > MAX_SOCKET_PATH_BYTES) {
-      throw new VirgaError("INVALID_CONFIG", `Socket path is ${bytes} bytes long, at most ${MAX_SOCKET_PATH_BYTES} are possible: ${path}`, {
-        details: { path, bytes, maximum: MAX_SOCKET_PATH_BYTES },
-        hint: "Use a shorter VM directory.",
-      });
+      throw new VirgaError(
+        "INVALID_CONFIG",
+        `Socket path is ${bytes} bytes long, at most ${MAX_SOCKET_PATH_BYTES} are possible: ${path}`,
+        {
+          details: { path, bytes, maximum: MAX_SOCKET_PATH_BYTES },
+          hint: "Use a shorter VM directory.",
+        },
+      );
     }
   }
 }

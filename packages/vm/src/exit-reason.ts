@@ -1,6 +1,13 @@
 /** Why a VM ended. */
 export interface ExitReason {
-  readonly reason: "requested" | "guest-poweroff" | "guest-reboot" | "guest-panic" | "vmm-crash" | "killed" | "unknown";
+  readonly reason:
+    | "requested"
+    | "guest-poweroff"
+    | "guest-reboot"
+    | "guest-panic"
+    | "vmm-crash"
+    | "killed"
+    | "unknown";
   /** Exit code of the VMM, where this process saw it. */
   readonly code?: number;
   /** Signal that ended the VMM, where this process saw it. */

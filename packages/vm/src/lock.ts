@@ -32,7 +32,10 @@ export function tryLock(path: string): HeldLock | undefined {
   } catch (error) {
     database.close();
     if (isBusy(error)) return undefined;
-    throw new VirgaError("IO_ERROR", `Cannot use lock file ${path}`, { cause: error, details: { path } });
+    throw new VirgaError("IO_ERROR", `Cannot use lock file ${path}`, {
+      cause: error,
+      details: { path },
+    });
   }
   let held = true;
   return {
@@ -45,14 +48,17 @@ export function tryLock(path: string): HeldLock | undefined {
 }
 
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && (error.errcode === 5 || error.errcode === 6);
+  return (
+    error instanceof Error && "errcode" in error && (error.errcode === 5 || error.errcode === 6)
+  );
 }
 
 /** Takes the lock file `path`, waiting for other holders. `VM_BUSY` when the time is up, `ABORTED` by the signal, `VM_DESTROYED` when the file was removed meanwhile. */
 export async function acquireLock(path: string, options: LockOptions): Promise<HeldLock> {
   const deadline = performance.now() + options.timeoutMs;
   for (let attempt = 0; ; attempt++) {
-    if (options.signal?.aborted === true) throw abortedError(`waiting for ${options.what}`, options.signal);
+    if (options.signal?.aborted === true)
+      throw abortedError(`waiting for ${options.what}`, options.signal);
     const held = tryLock(path);
     if (held !== undefined) {
       // A destroyer removes the file last: a lock on a file that is no longer at its path protects nothing.
@@ -60,7 +66,11 @@ export async function acquireLock(path: string, options: LockOptions): Promise<H
       held.release();
     }
     if (performance.now() >= deadline) {
-      throw new VirgaError("VM_BUSY", `Cannot use ${options.what}: another operation has held it for ${options.timeoutMs} ms`, { details: { path } });
+      throw new VirgaError(
+        "VM_BUSY",
+        `Cannot use ${options.what}: another operation has held it for ${options.timeoutMs} ms`,
+        { details: { path } },
+      );
     }
     await sleep(BACK_OFF_MS[Math.min(attempt, BACK_OFF_MS.length - 1)]);
   }

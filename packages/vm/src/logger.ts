@@ -12,4 +12,9 @@ export interface Logger {
 const nothing: LogMethod = () => undefined;
 
 /** Drops everything. */
-export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+export const silentLogger: Logger = {
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+};

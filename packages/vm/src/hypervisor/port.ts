@@ -1,5 +1,10 @@
 import type { Duplex } from "node:stream";
-import type { HypervisorName, MemoryForm, ResolvedVmConfig, RestoreMode } from "../config/vm-config.ts";
+import type {
+  HypervisorName,
+  MemoryForm,
+  ResolvedVmConfig,
+  RestoreMode,
+} from "../config/vm-config.ts";
 import type { VmLayout } from "../directory.ts";
 import type { ExitReason } from "../exit-reason.ts";
 import type { SnapshotManifest } from "../snapshot/manifest.ts";

@@ -35,7 +35,11 @@ export interface SnapshotShape {
   readonly tap: string | null;
   /** Whether the recorded paths are the fixed ones: then any clone with a mount namespace can use them. */
   readonly isolated: boolean;
-  readonly disks: readonly { readonly id: string; readonly readonly: boolean; readonly bytes: number }[];
+  readonly disks: readonly {
+    readonly id: string;
+    readonly readonly: boolean;
+    readonly bytes: number;
+  }[];
 }
 
 /** `manifest.json` of a snapshot: what it is, and what a restore must check before a VMM is started. */
