@@ -1,0 +1,41 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "launcher.h"
+
+void change_directory(const char *directory) {
+  if (chdir(directory) != 0) fail("chdir", errno, directory);
+}
+
+void set_environment(const struct options *options) {
+  if (options->env_clear && clearenv() != 0) fail("env", ENOMEM, NULL);
+  for (size_t i = 0; i < options->env_count; i++) {
+    if (putenv(options->env[i]) != 0) fail("env", errno, options->env[i]);
+  }
+}
+
+void close_descriptors(void) {
+  // Closed by exec and not before: its end of file tells the manager that exec succeeded.
+  if (fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) != 0) fail("descriptors", errno, NULL);
+  // Called by number because musl has no wrapper. Needs Linux 5.9.
+  if (syscall(SYS_close_range, REPORT_FD + 1, ~0U, 0U) != 0) fail("descriptors", errno, NULL);
+}
+
+// Ignored signals and the mask survive exec, and a manager may have either (Node ignores SIGPIPE).
+void reset_signals(void) {
+  struct sigaction action = {.sa_handler = SIG_DFL};
+  sigemptyset(&action.sa_mask);
+  // Fails for SIGKILL, SIGSTOP and the C library's own: those cannot have been changed.
+  for (int number = 1; number <= SIGRTMAX; number++) sigaction(number, &action, NULL);
+  sigprocmask(SIG_SETMASK, &action.sa_mask, NULL);
+}
+
+// No search in PATH: which program runs is the manager's decision.
+void become(char **program) {
+  execv(program[0], program);
+  fail("exec", errno, program[0]);
+}
