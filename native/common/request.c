@@ -1,0 +1,38 @@
+#include "request.h"
+
+#include <string.h>
+
+enum key request_value(const struct value *map, const char *key, enum value_kind kind, struct value *value) {
+  if (!map_get(map, key, value)) return KEY_ABSENT;
+  return value->kind == kind ? KEY_OK : KEY_WRONG;
+}
+
+enum key request_int(const struct value *map, const char *key, int64_t least, int64_t most, int64_t *number) {
+  struct value value;
+  enum key found = request_value(map, key, VALUE_INT, &value);
+  if (found != KEY_OK) return found;
+  if (value.number < least || value.number > most) return KEY_WRONG;
+  *number = value.number;
+  return KEY_OK;
+}
+
+enum key request_bool(const struct value *map, const char *key, bool *truth) {
+  struct value value;
+  enum key found = request_value(map, key, VALUE_BOOL, &value);
+  if (found == KEY_OK) *truth = value.number != 0;
+  return found;
+}
+
+enum key request_text(const struct value *map, const char *key, char *text, size_t capacity) {
+  struct value value;
+  enum key found = request_value(map, key, VALUE_STR, &value);
+  if (found != KEY_OK) return found;
+  if (value.count >= capacity || memchr(value.bytes, 0, value.count) != NULL) return KEY_WRONG;
+  memcpy(text, value.bytes, value.count);
+  text[value.count] = 0;
+  return KEY_OK;
+}
+
+bool value_is(const struct value *value, const char *text) {
+  return value->kind == VALUE_STR && value->count == strlen(text) && memcmp(value->bytes, text, value->count) == 0;
+}
