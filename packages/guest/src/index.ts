@@ -1,1 +1,23 @@
+export { AgentClient, type AgentClientOptions, type CallOptions } from "./agent-client.ts";
+export {
+  GuestError,
+  type GuestErrorCode,
+  guestErrorCodes,
+  type GuestErrorDetails,
+  type GuestErrorOptions,
+  type GuestOutcome,
+  isGuestError,
+} from "./errors.ts";
+export type { ExecOptions } from "./exec-request.ts";
+export type {
+  GuestExit,
+  GuestExitCode,
+  GuestExitSignal,
+  GuestProcess,
+  TerminalSize,
+} from "./guest-process.ts";
+export type { GuestLogger } from "./logger.ts";
+export type { MessageFields, MessageInput, MessageMap, MessageValue } from "./message.ts";
+export type { Connect, ConnectOptions } from "./open-session.ts";
+export type { GuestInit, GuestNetwork, GuestPing, GuestStats } from "./operations.ts";
 export { VERSION } from "./version.ts";

@@ -1,0 +1,176 @@
+import { randomBytes } from "node:crypto";
+import { Deadline } from "./deadline.ts";
+import { startProcess } from "./exec-operation.ts";
+import { type ExecOptions, execRequest } from "./exec-request.ts";
+import type { GuestProcess } from "./guest-process.ts";
+import type { GuestLogger } from "./logger.ts";
+import { encodeMessage } from "./message-encode.ts";
+import type { MessageFields, MessageMap } from "./message.ts";
+import type { Connect } from "./open-session.ts";
+import {
+  type GuestInit,
+  type GuestPing,
+  type GuestStats,
+  initRequest,
+  parsePing,
+  parseStats,
+} from "./operations.ts";
+import { runRequest } from "./run-request.ts";
+import { SessionPool } from "./session-pool.ts";
+
+/** What an {@link AgentClient} is made from. */
+export interface AgentClientOptions {
+  /** Opens a byte stream to the agent. */
+  readonly connect: Connect;
+  readonly logger?: GuestLogger;
+  /** Milliseconds a call may take that does not say otherwise. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** How many idle connections are kept for the next call. Default 1. */
+  readonly maxIdle?: number;
+  /** Milliseconds an idle connection is kept. Default 5,000. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** Limits of one call. */
+export interface CallOptions {
+  /** Milliseconds until the answer must be there. Default: that of the client. */
+  readonly timeoutMs?: number;
+  /** Milliseconds until the agent must have welcomed us; when given, `timeoutMs` begins only then. */
+  readonly connectTimeoutMs?: number;
+  /** Ends the call when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The agent of one guest. Each call uses a connection of its own, so calls do not wait for each other.
+ *
+ * All calls reject with a GuestError, or with what `connect` threw if that is an error of Virga's: `GUEST_TIMEOUT`, `ABORTED`,
+ * `GUEST_CONNECTION_LOST` (`details.outcome` tells whether the request may have run), `GUEST_PROTOCOL`, and the agent's
+ * refusals, `GUEST_FAILED` and others.
+ */
+export class AgentClient implements AsyncDisposable {
+  readonly #pool: SessionPool;
+  readonly #timeoutMs: number;
+
+  constructor(options: AgentClientOptions) {
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
+    this.#pool = new SessionPool({
+      connect: options.connect,
+      logger: options.logger,
+      maxIdle: options.maxIdle ?? 1,
+      idleTimeoutMs: options.idleTimeoutMs ?? 5_000,
+    });
+  }
+
+  /**
+   * Starts a process. Resolves when it runs; the process keeps its connection until it and its output have ended.
+   * @param argv program and arguments; a program without `/` is looked up in PATH.
+   * @throws GuestError also `GUEST_NOT_FOUND` and `GUEST_NOT_EXECUTABLE` (`details.what`: `"program"` or `"cwd"`), `GUEST_BUSY`.
+   */
+  async exec(
+    argv: readonly (string | Uint8Array)[],
+    options: ExecOptions = {},
+  ): Promise<GuestProcess> {
+    const request = encodeMessage(execRequest(argv, options));
+    const deadline = new Deadline(
+      "exec",
+      options.startTimeoutMs ?? this.#timeoutMs,
+      options.signal,
+    );
+    try {
+      const session = await this.#pool.acquire(deadline);
+      const release = (): void => this.#pool.release(session);
+      return await startProcess({ session, request, options, deadline, release });
+    } finally {
+      deadline.dispose();
+    }
+  }
+
+  /** Asks whether the agent is there. */
+  async ping(options: CallOptions = {}): Promise<GuestPing> {
+    return parsePing(await this.#call("ping", () => ({}), options));
+  }
+
+  /** Gives the guest entropy, time, names, environment and network, and thaws it. To be called after boot and after each restore. */
+  async init(init: GuestInit = {}, options: CallOptions = {}): Promise<void> {
+    const entropy = init.entropy ?? randomBytes(256);
+    const fields = (): MessageFields => initRequest(init, entropy, BigInt(Date.now()) * 1_000_000n);
+    // What cannot be sent is refused before a connection is opened.
+    encodeMessage(fields());
+    await this.#call("init", fields, options);
+  }
+
+  /**
+   * Freezes the user processes for a snapshot or a pause. Closes idle connections, so that none is caught in the snapshot.
+   * @param options `freezeTimeoutMs`: how long they may take to stop, in milliseconds, default 5,000.
+   * @throws GuestError also `GUEST_NOT_FROZEN`, with `details.pids`; then all of them run again.
+   */
+  async prepare(options: CallOptions & { readonly freezeTimeoutMs?: number } = {}): Promise<void> {
+    const timeoutMs = options.freezeTimeoutMs ?? 5_000;
+    await this.#call("prepare", () => ({ timeoutMs }), options, false);
+    await this.reset();
+  }
+
+  /** Lets frozen user processes run again. Does nothing when they do. */
+  async thaw(options: CallOptions = {}): Promise<void> {
+    await this.#call("thaw", () => ({}), options);
+  }
+
+  /** Measures the guest. */
+  async stats(options: CallOptions = {}): Promise<GuestStats> {
+    return parseStats(await this.#call("stats", () => ({}), options));
+  }
+
+  /** Begins an orderly shutdown. Resolves when the agent has agreed, not when the guest is off. */
+  async shutdown(mode: "poweroff" | "reboot", options: CallOptions = {}): Promise<void> {
+    await this.#call("shutdown", () => ({ mode }), options, false);
+    await this.reset();
+  }
+
+  /** Runs an operation by its name that answers once. Returns the answer as it came. */
+  async request(
+    op: string,
+    fields: MessageFields = {},
+    options: CallOptions = {},
+  ): Promise<MessageMap> {
+    return await this.#call(op, () => fields, options);
+  }
+
+  /** Closes idle connections, and those in use when their call is over. To be called before a pause or a snapshot. */
+  async reset(): Promise<void> {
+    await this.#pool.reset();
+  }
+
+  /** Closes all connections, which ends what is under way. Resolves when they are closed. */
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #call(
+    op: string,
+    fields: () => MessageFields,
+    options: CallOptions,
+    keep = true,
+  ): Promise<MessageMap> {
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
+    let deadline = new Deadline(op, options.connectTimeoutMs ?? timeoutMs, options.signal);
+    try {
+      const session = await this.#pool.acquire(deadline);
+      try {
+        if (options.connectTimeoutMs !== undefined) {
+          deadline.dispose();
+          deadline = new Deadline(op, timeoutMs, options.signal);
+        }
+        return await runRequest(session, op, encodeMessage({ op, ...fields() }), deadline);
+      } finally {
+        this.#pool.release(session, keep);
+      }
+    } finally {
+      deadline.dispose();
+    }
+  }
+}

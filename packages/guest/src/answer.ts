@@ -1,0 +1,96 @@
+import { GuestError, type GuestErrorCode, guestErrorCodes } from "./errors.ts";
+import { guestText } from "./guest-text.ts";
+import type { MessageMap, MessageValue } from "./message.ts";
+
+/** Checked access to the fields of one message of the agent's. A wrong type is `GUEST_PROTOCOL`. */
+export class Answer {
+  readonly #op: string;
+  readonly #map: MessageMap;
+
+  constructor(op: string, map: MessageMap) {
+    this.#op = op;
+    this.#map = map;
+  }
+
+  /** An integer from `min` to `max`. */
+  integer(key: string, min = 0, max: number = Number.MAX_SAFE_INTEGER): number {
+    return this.#integer(key, this.#map.get(key), min, max);
+  }
+
+  /** As {@link integer}, undefined when the key is missing. */
+  optionalInteger(key: string, min = 0, max: number = Number.MAX_SAFE_INTEGER): number | undefined {
+    const value = this.#map.get(key);
+    return value === undefined ? undefined : this.#integer(key, value, min, max);
+  }
+
+  boolean(key: string): boolean {
+    const value = this.#map.get(key);
+    return typeof value === "boolean" ? value : this.#bad(key, "a boolean");
+  }
+
+  /** False when the key is missing. */
+  flag(key: string): boolean {
+    return this.#map.has(key) && this.boolean(key);
+  }
+
+  /** Text for people, made safe to show. */
+  text(key: string): string {
+    const value = this.#map.get(key);
+    return typeof value === "string" ? guestText(value) : this.#bad(key, "a string");
+  }
+
+  /** As {@link text}, undefined when the key is missing. */
+  optionalText(key: string): string | undefined {
+    return this.#map.has(key) ? this.text(key) : undefined;
+  }
+
+  /** An array of integers of 0 or more, of `length` items if that is given. */
+  integers(key: string, length?: number): number[] {
+    const value = this.#map.get(key);
+    if (!Array.isArray(value) || (length !== undefined && value.length !== length)) {
+      return this.#bad(key, `an array of ${length ?? ""} integers`.replace("  ", " "));
+    }
+    return value.map((item: MessageValue) => this.#integer(key, item, 0, Number.MAX_SAFE_INTEGER));
+  }
+
+  /** The error that the agent answered with. The message of `ok: false`. */
+  refusal(): GuestError {
+    const agentCode = this.text("code");
+    const errno = this.optionalInteger("errno", 0, 4_095);
+    const what = this.optionalText("what");
+    const code = `GUEST_${agentCode}`;
+    const known = isCode(code);
+    return new GuestError(
+      known ? code : "GUEST_FAILED",
+      `The guest refused ${this.#op}: ${this.text("message")}`,
+      {
+        details: {
+          op: this.#op,
+          ...(errno !== undefined && { errno }),
+          ...(what !== undefined && { what }),
+          ...(this.#map.has("pids") && { pids: this.integers("pids") }),
+          ...(!known && { agentCode }),
+        },
+      },
+    );
+  }
+
+  #integer(key: string, value: MessageValue | undefined, min: number, max: number): number {
+    if (typeof value === "number" && value >= min && value <= max) return value;
+    return this.#bad(key, `an integer from ${min} to ${max}`);
+  }
+
+  #bad(key: string, expected: string): never {
+    throw new GuestError(
+      "GUEST_PROTOCOL",
+      `The guest agent answered ${this.#op} without a right "${key}": it must be ${expected}`,
+    );
+  }
+}
+
+/** Codes that an agent may send; those of this side's own making are not among them. */
+const ownCodes = new Set<string>(["GUEST_CONNECTION_LOST", "GUEST_PROTOCOL", "GUEST_TIMEOUT"]);
+
+function isCode(code: string): code is GuestErrorCode {
+  return (guestErrorCodes as readonly string[]).includes(code) && !ownCodes.has(code);
+}

@@ -1,0 +1,79 @@
+/** Every code a {@link GuestError} may carry. A code is never reused for another meaning. */
+export const guestErrorCodes = [
+  "ABORTED",
+  "GUEST_BAD_REQUEST",
+  "GUEST_BUSY",
+  "GUEST_CONNECTION_LOST",
+  "GUEST_FAILED",
+  "GUEST_NOT_EXECUTABLE",
+  "GUEST_NOT_FOUND",
+  "GUEST_NOT_FROZEN",
+  "GUEST_PROTOCOL",
+  "GUEST_TIMEOUT",
+  "GUEST_UNKNOWN_OP",
+] as const;
+
+/** Stable code of a {@link GuestError}; compare this, never the message. */
+export type GuestErrorCode = (typeof guestErrorCodes)[number];
+
+/**
+ * What became of a request that failed on the way: `"not-started"` means the agent never saw it, so that
+ * repeating it is safe; `"unknown"` means it may have run, wholly or in part.
+ */
+export type GuestOutcome = "not-started" | "unknown";
+
+/** Facts behind a {@link GuestError}; which are present depends on the code. */
+export interface GuestErrorDetails {
+  /** The agent operation, such as `"exec"`. */
+  readonly op?: string;
+  /** With `ABORTED`, `GUEST_CONNECTION_LOST`, `GUEST_PROTOCOL` and `GUEST_TIMEOUT`. */
+  readonly outcome?: GuestOutcome;
+  /** Linux error number given by the guest. */
+  readonly errno?: number;
+  /** What was not found or not usable: `"program"` or `"cwd"`. */
+  readonly what?: string;
+  /** With `GUEST_NOT_FROZEN`: some of the processes that did not stop. */
+  readonly pids?: readonly number[];
+  /** The deadline that ran out, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** The code as the agent sent it, when this version does not know it. */
+  readonly agentCode?: string;
+}
+
+/** What {@link GuestError} is made from. */
+export interface GuestErrorOptions {
+  readonly cause?: unknown;
+  readonly details?: GuestErrorDetails;
+  readonly hint?: string;
+}
+
+const brand = Symbol.for("virga.error");
+
+/** The one error class of this package. It carries the brand `Symbol.for("virga.error")`, shared by all packages of Virga. */
+export class GuestError extends Error {
+  /** Stable code from {@link guestErrorCodes}. */
+  readonly code: GuestErrorCode;
+  /** Facts behind the message, for programs. */
+  readonly details: GuestErrorDetails;
+  /** What to do about it, where something can be done. */
+  readonly hint: string | undefined;
+
+  constructor(code: GuestErrorCode, message: string, options: GuestErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "GuestError";
+    this.code = code;
+    this.details = options.details ?? {};
+    this.hint = options.hint;
+    Object.defineProperty(this, brand, { value: true });
+  }
+}
+
+/** True for a {@link GuestError}, whichever copy of this package made it. */
+export function isGuestError(value: unknown): value is GuestError {
+  return isVirgaError(value) && value.name === "GuestError";
+}
+
+/** True for an error of any Virga package. */
+export function isVirgaError(value: unknown): value is Error & { readonly code: string } {
+  return typeof value === "object" && value !== null && brand in value;
+}
