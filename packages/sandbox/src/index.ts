@@ -1,4 +1,16 @@
 export { componentVersions, type ComponentVersions } from "./component-versions.ts";
+export { homePaths, openHome, type Home, type HomeInput } from "./home.ts";
+export {
+  buildInitramfs,
+  initramfsArchive,
+  type Initramfs,
+  type InitramfsContent,
+} from "./setup/initramfs.ts";
+export { importKernelFiles, type KernelFileOptions } from "./setup/kernel/kernel-files.ts";
+export { fetchKernelPackage, type KernelPackageOptions } from "./setup/kernel/kernel-package.ts";
+export { currentKernel, type GuestKernel } from "./setup/kernel/kernel-store.ts";
+export { ensureNative, type NativeOptions, type NativeSources } from "./setup/native.ts";
+export { withSetupLock, type SetupLockOptions } from "./setup/setup-lock.ts";
 export {
   buildNative,
   nativePrograms,

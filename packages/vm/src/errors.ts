@@ -25,6 +25,8 @@ export type VirgaErrorCode =
   | "SNAPSHOT_MISMATCH"
   | "SNAPSHOT_FAILED"
   | "DESTROY_FAILED"
+  | "SETUP_NEEDED"
+  | "SETUP_FAILED"
   | "IO_ERROR";
 
 /** Facts an error carries beside its sentence: paths, numbers, step names, log tails. JSON-serialisable. */

@@ -1,0 +1,105 @@
+import { spawn } from "node:child_process";
+import { VirgaError, abortedError } from "@virga/vm";
+
+/** How to run a program of the system. */
+export interface ToolOptions {
+  /** What the program is run for, for the error's sentence: `Cannot <what>: …`. */
+  readonly what: string;
+  readonly cwd?: string;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Written to the program's standard input. */
+  readonly input?: Buffer;
+  readonly timeoutMs?: number;
+  /** Standard output beyond this fails the call. */
+  readonly maxOutputBytes?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with each whole line of standard output and standard error, as it comes. */
+  readonly onLine?: (line: string) => void;
+}
+
+const TAIL_BYTES = 4096;
+const ABORTED = "aborted";
+
+/**
+ * Runs a program and gives its standard output. `SETUP_FAILED` when it is missing, fails (with the tail of what it said), exceeds its time or
+ * its output; `ABORTED` by the signal. The program is ended in every such case before the call rejects.
+ */
+export async function runTool(
+  program: string,
+  args: readonly string[],
+  options: ToolOptions,
+): Promise<Buffer> {
+  const { what, timeoutMs = 60_000, maxOutputBytes = 256 << 20, signal } = options;
+  if (signal?.aborted === true) throw abortedError(what, signal);
+  const child = spawn(program, [...args], {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: ["pipe", "pipe", "pipe"],
+    // A group of its own: it is ended with all that it started, and a Ctrl-C reaches it by way of the signal only.
+    detached: true,
+  });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let tail = "";
+  let problem: string | undefined;
+  const stop = (why: string): void => {
+    problem ??= why;
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  const timer = setTimeout(stop, timeoutMs, `not done after ${timeoutMs / 1000} s`);
+  const onAbort = (): void => stop(ABORTED);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const lines = options.onLine === undefined ? undefined : lineSplitter(options.onLine);
+  child.stdout.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxOutputBytes) return stop(`it wrote more than ${maxOutputBytes} bytes`);
+    chunks.push(chunk);
+    lines?.(chunk);
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    tail = (tail + chunk.toString("utf8")).slice(-TAIL_BYTES);
+    lines?.(chunk);
+  });
+  // A program that does not read its input ends with an exit code of its own; that is the error to report.
+  child.stdin.on("error", () => undefined).end(options.input);
+  try {
+    const [code, killedBy] = await new Promise<[number | null, NodeJS.Signals | null]>(
+      (resolve, reject) => {
+        child.once("error", reject).once("close", (...status) => resolve(status));
+      },
+    );
+    if (problem === ABORTED && signal !== undefined) throw abortedError(what, signal);
+    if (code === 0 && problem === undefined) return Buffer.concat(chunks);
+    const said =
+      tail.trim() === "" ? Buffer.concat(chunks).toString("utf8").slice(-TAIL_BYTES) : tail;
+    const ending = problem ?? (code === null ? `it died of ${killedBy}` : `it ended with ${code}`);
+    throw new VirgaError(
+      "SETUP_FAILED",
+      `Cannot ${what}: ${[program, ...args].join(" ")}: ${ending}${said.trim() && `:\n${said.trim()}`}`,
+      { details: { program, args, code, signal: killedBy, tail: said } },
+    );
+  } catch (error) {
+    if (error instanceof VirgaError) throw error;
+    throw new VirgaError("SETUP_FAILED", `Cannot ${what}: the program ${program} cannot be run`, {
+      cause: error,
+      details: { program, args },
+    });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+function lineSplitter(onLine: (line: string) => void): (chunk: Buffer) => void {
+  let rest = "";
+  return (chunk) => {
+    const parts = (rest + chunk.toString("utf8")).split(/\r?\n|\r/u);
+    rest = parts.pop() ?? "";
+    for (const part of parts) onLine(part);
+  };
+}
