@@ -29,6 +29,7 @@ struct limit {
 struct options {
   const char *cgroup;
   const char *netns;
+  const char *netdev;
   bool mountns;
   struct bind binds[MAX_BINDS];
   size_t bind_count;
@@ -57,6 +58,7 @@ void wait_for_go(void);
 // namespaces.c
 void join_cgroup(const char *directory);
 void enter_network_namespace(const char *path_or_new);
+void require_network_device(const char *name);
 void enter_mount_namespace(void);
 void bind_mount(const struct bind *bind);
 

@@ -15,6 +15,7 @@ int main(int argc, char **argv) {
 
   if (options.cgroup != NULL) join_cgroup(options.cgroup);
   if (options.netns != NULL) enter_network_namespace(options.netns);
+  if (options.netdev != NULL) require_network_device(options.netdev);
   if (options.mountns) enter_mount_namespace();
   for (size_t i = 0; i < options.bind_count; i++) bind_mount(&options.binds[i]);
 

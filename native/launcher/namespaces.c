@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <net/if.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -40,6 +41,11 @@ void enter_network_namespace(const char *path_or_new) {
   // With the type given, the kernel refuses whatever is not a network namespace (EINVAL).
   if (setns(fd, CLONE_NEWNET) != 0) fail("netns", errno, path_or_new);
   close(fd);
+}
+
+// Given a name that does not exist, a privileged VMM would make a TAP device of its own, connected to nothing.
+void require_network_device(const char *name) {
+  if (if_nametoindex(name) == 0) fail("netdev", errno, name);
 }
 
 void enter_mount_namespace(void) {

@@ -53,6 +53,8 @@ void parse_options(int argc, char **argv, struct options *options) {
       take_once(&options->cgroup, argv, &i);
     } else if (strcmp(option, "--netns") == 0) {
       take_once(&options->netns, argv, &i);
+    } else if (strcmp(option, "--netdev") == 0) {
+      take_once(&options->netdev, argv, &i);
     } else if (strcmp(option, "--mountns") == 0) {
       options->mountns = true;
     } else if (strcmp(option, "--bind") == 0) {

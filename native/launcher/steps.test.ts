@@ -220,6 +220,12 @@ for (const sanitize of [false, true]) {
       },
     );
 
+    test("a network device that is not there is refused", { skip: rootSkip }, async (t) => {
+      const { report } = await fail(t, binary, ["--netns", "new", "--netdev", "tap9", ...program]);
+      assert.deepEqual(report, { step: "netdev", errno: 19, code: "ENODEV", path: "tap9" });
+      await run(t, binary, ["--netns", "new", "--netdev", "lo"]);
+    });
+
     test("without a namespace option the program stays in ours", { skip: rootSkip }, async (t) => {
       const { pid } = await run(t, binary, []);
       for (const name of ["net", "mnt"]) {

@@ -5,7 +5,7 @@ import { VirgaError } from "./errors.ts";
 export const FIXED_VM_PATH = "/run/virga/vm";
 
 /** Longest path of a Unix socket, without its terminating zero (`sockaddr_un`). */
-export const MAX_SOCKET_PATH_BYTES = 107;
+const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Names inside the host-only directory (mode 0700, never seen by the VMM). */
 export const HOST_FILES = {
@@ -18,7 +18,7 @@ export const HOST_FILES = {
 } as const;
 
 /** Names inside the VMM's directory, which is bound on {@link FIXED_VM_PATH}. */
-export const RUN_FILES = {
+const RUN_FILES = {
   vsock: "v.sock",
   qmpOperations: "qmp0.sock",
   qmpReads: "qmp1.sock",

@@ -1,13 +1,36 @@
-export {
-  VirgaError,
-  abortedError,
-  errnoOf,
-  errorText,
-  isVirgaError,
-  type VirgaErrorCode,
-  type VirgaErrorDetails,
-  type VirgaErrorOptions,
-} from "./errors.ts";
-export { acquireLock, tryLock, type HeldLock, type LockOptions } from "./lock.ts";
-export { silentLogger, type LogMethod, type Logger } from "./logger.ts";
+export type {
+  DiskConfig,
+  HypervisorName,
+  MemoryForm,
+  NetworkConfig,
+  ResolvedVmConfig,
+  RestoreMode,
+  TimeoutConfig,
+  VmConfig,
+} from "./config/vm-config.ts";
+export { findHypervisor } from "./config/defaults.ts";
+export { isVmId } from "./config/ids.ts";
+export type { ConfigProblem } from "./config/problem.ts";
+export { FIXED_VM_PATH } from "./directory.ts";
+export { VirgaError, abortedError, errorText, errnoOf, isVirgaError } from "./errors.ts";
+export type { VirgaErrorCode, VirgaErrorDetails, VirgaErrorOptions } from "./errors.ts";
+export type { ExitReason } from "./exit-reason.ts";
+export type {
+  HypervisorBuild,
+  HypervisorCapabilities,
+  HypervisorDriver,
+} from "./hypervisor/port.ts";
+export type { Isolation } from "./launch/isolation.ts";
+export { acquireLock, tryLock } from "./lock.ts";
+export type { HeldLock, LockOptions } from "./lock.ts";
+export { silentLogger } from "./logger.ts";
+export type { Logger, LogMethod } from "./logger.ts";
+export type { RecoveryOutcome } from "./recover-directory.ts";
+export type { SnapshotManifest, SnapshotMemory } from "./snapshot/manifest.ts";
+export type { VmOperation, VmState } from "./state.ts";
+export type { StepMessage } from "./steps.ts";
 export { VERSION } from "./version.ts";
+export { Vm } from "./vm.ts";
+export type { VmInfo } from "./vm.ts";
+export { VmManager } from "./vm-manager.ts";
+export type { OperationOptions, VmManagerOptions } from "./vm-manager.ts";

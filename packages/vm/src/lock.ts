@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
 import { VirgaError, abortedError } from "./errors.ts";
@@ -26,23 +28,26 @@ const BACK_OFF_MS = [1, 2, 5, 10, 20, 50] as const;
  * SQLite's own waiting is not used, because it would stop the event loop.
  */
 export function tryLock(path: string): HeldLock | undefined {
-  const database = new DatabaseSync(path, { timeout: 0 });
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(path, { timeout: 0 });
     database.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error) {
-    database.close();
+    database?.close();
     if (isBusy(error)) return undefined;
-    throw new VirgaError("IO_ERROR", `Cannot use lock file ${path}`, {
+    const gone = !existsSync(dirname(path));
+    throw new VirgaError(gone ? "VM_DESTROYED" : "IO_ERROR", `Cannot use lock file ${path}${gone ? ": its directory is gone" : ""}`, {
       cause: error,
       details: { path },
     });
   }
+  const open = database;
   let held = true;
   return {
     release() {
       if (!held) return;
       held = false;
-      database.close();
+      open.close();
     },
   };
 }

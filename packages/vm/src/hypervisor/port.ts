@@ -58,6 +58,8 @@ export interface LaunchPlan {
   readonly argv: readonly [string, ...string[]];
   /** Sockets on the host's side whose stale files must be gone before the launch. */
   readonly staleSockets: readonly string[];
+  /** Bind the snapshot writable: QEMU before 8.2 opens even a privately mapped file for writing. */
+  readonly snapshotWritable?: boolean;
 }
 
 /** What the VMM says about itself on its control socket. */
@@ -125,6 +127,8 @@ export interface ExitEvidence {
 /** A hypervisor driver. Stateless: everything about a VM is in its context, record and directory. */
 export interface HypervisorDriver {
   readonly name: HypervisorName;
+  /** Settings of this driver that change what `identify` answers, e.g. the accelerator. Part of the key under which the answer is kept. */
+  readonly fingerprint?: string;
   /** Asks the binary for its version; refuses what is missing (`HYPERVISOR_MISSING`) or older than the floor (`HYPERVISOR_TOO_OLD`). */
   identify(binary: string, options: CallOptions): Promise<HypervisorBuild>;
   capabilities(build: HypervisorBuild): HypervisorCapabilities;

@@ -1,0 +1,126 @@
+import { open, readdir, rm } from "node:fs/promises";
+import { VirgaError, errnoOf, errorText } from "./errors.ts";
+import { removeIntents } from "./intent.ts";
+import { stopProcess } from "./launch/stop-process.ts";
+import { acquireLock } from "./lock.ts";
+import type { HeldLock } from "./lock.ts";
+import type { Machine } from "./machine.ts";
+import { Operation } from "./steps.ts";
+
+/** How long a destroyer waits for an operation of another process, once its VMM is dead. */
+const LOCK_MS = 10_000;
+
+/**
+ * Ends a VM and removes everything of it. Best effort like the seed's: a failing step is logged and the next one runs. An aborted signal shortens the
+ * graces. Rejects with `DESTROY_FAILED` only when something that runs could not be ended: then the VM stays listed as failed.
+ */
+export async function destroyMachine(
+  machine: Machine,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { layout, config } = machine.context;
+  const { logger } = machine;
+  const operation = new Operation(machine.id, "destroy", logger, undefined);
+  const busy = machine.isBusy;
+  await tolerate(machine, operation, "mark", () => markDestroying(layout.destroying));
+  machine.preempt();
+  if (machine.state !== "stopped") machine.setState("stopping");
+  const stop = async (): Promise<void> => {
+    await stopProcess(machine.process, {
+      // A VMM that is in a call would answer only after it.
+      ask: busy
+        ? undefined
+        : (abort) => machine.control.quit({ timeoutMs: config.timeouts.shutdownMs, signal: abort }),
+      shutdownMs: config.timeouts.shutdownMs,
+      terminateMs: config.timeouts.terminateMs,
+      signal,
+      logger,
+    });
+  };
+  try {
+    await operation.step("stop", stop);
+    machine.control.close();
+    const lock = await operation.step("lock", () => lockForRemoval(machine));
+    await operation.step("stop again", stop);
+    await tolerate(machine, operation, "intents", () => removeIntents(layout.intent));
+    await tolerate(machine, operation, "remove", () =>
+      removeDirectory(layout.directory, layout.lock),
+    );
+    lock?.release();
+    machine.process.unwatch();
+    machine.setState("stopped");
+  } catch (error) {
+    machine.setState("failed");
+    throw error;
+  }
+}
+
+async function tolerate(
+  machine: Machine,
+  operation: Operation,
+  step: string,
+  run: () => Promise<void>,
+): Promise<void> {
+  try {
+    await operation.step(step, run);
+  } catch (error) {
+    machine.logger.warn(
+      { vm: machine.id, step, error: errorText(error) },
+      "a step of destroy failed; going on",
+    );
+  }
+}
+
+/** From here on no other process begins an operation on this VM, and running ones undo theirs. */
+async function markDestroying(path: string): Promise<void> {
+  try {
+    const file = await open(path, "wx", 0o600);
+    await file.close();
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST" && errnoOf(error) !== "ENOENT") throw error;
+  }
+}
+
+async function lockForRemoval(machine: Machine): Promise<HeldLock | undefined> {
+  try {
+    return await acquireLock(machine.context.layout.lock, {
+      timeoutMs: LOCK_MS,
+      what: `VM "${machine.id}"`,
+    });
+  } catch (error) {
+    if (error instanceof VirgaError && error.code === "VM_BUSY") {
+      throw new VirgaError(
+        "DESTROY_FAILED",
+        `another process still holds its lock after ${LOCK_MS} ms`,
+        {
+          cause: error,
+          details: { path: machine.context.layout.lock },
+          hint: "End that process (is it stopped?), then destroy the VM again.",
+        },
+      );
+    }
+    // The directory has gone already: another destroyer was here.
+    logGone(machine, error);
+    return undefined;
+  }
+}
+
+function logGone(machine: Machine, error: unknown): void {
+  machine.logger.debug({ vm: machine.id, error: errorText(error) }, "the VM's lock is gone");
+}
+
+/** Removes a VM's directory, the lock file last: while it is there, nobody else can claim the directory. */
+export async function removeDirectory(directory: string, lockFile: string): Promise<void> {
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return;
+    throw error;
+  }
+  for (const name of names) {
+    const path = `${directory}/${name}`;
+    if (!path.startsWith(lockFile)) await rm(path, { recursive: true, force: true });
+  }
+  await rm(directory, { recursive: true, force: true });
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { launchError, launcherArguments } from "./launcher.ts";
+
+const argv = ["/usr/bin/vmm", "--api-socket", "x"] as const;
+
+test("arguments come in the launcher's order, binds only with a mount namespace", () => {
+  const options = {
+    launcher: "/l",
+    argv: [...argv] as [string, ...string[]],
+    logPath: "/log",
+    networkNamespace: "new",
+    networkDevice: "tap0",
+    binds: [
+      { source: "/a", target: "/b", readonly: false },
+      { source: "/c", target: "/d", readonly: true },
+    ],
+    rlimits: { core: 0 },
+  };
+  assert.deepEqual(launcherArguments({ ...options, mountNamespace: true }), [
+    "--netns", "new", "--netdev", "tap0", "--mountns", "--bind", "/a", "/b", "--bind-ro", "/c", "/d", "--rlimit", "core=0", "--", ...argv,
+  ]); // prettier-ignore
+  assert.deepEqual(
+    launcherArguments({
+      ...options,
+      networkNamespace: undefined,
+      networkDevice: undefined,
+      mountNamespace: false,
+    }),
+    ["--rlimit", "core=0", "--", ...argv],
+  );
+});
+
+test("a report becomes one sentence naming step, path and errno", () => {
+  const of = (report: object): { code: string; message: string } =>
+    launchError(JSON.stringify(report), { argv: [...argv] });
+  const bind = of({ step: "bind", errno: 2, code: "ENOENT", path: "/x" });
+  assert.deepEqual(
+    [bind.code, bind.message],
+    ["LAUNCH_FAILED", 'The launcher failed at step "bind" on /x: ENOENT'],
+  );
+  assert.deepEqual(of({ step: "exec", errno: 2, code: "ENOENT" }).code, "HYPERVISOR_MISSING");
+  assert.match(
+    of({ step: "exec", errno: 13, code: "EACCES" }).message,
+    /\/usr\/bin\/vmm is not executable/u,
+  );
+  assert.match(
+    of({ step: "netdev", errno: 19, code: "ENODEV", path: "tap0" }).message,
+    /Network device tap0 does not exist/u,
+  );
+  assert.equal(launchError("garbage", { argv: [...argv] }).code, "LAUNCH_FAILED");
+});

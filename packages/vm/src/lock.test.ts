@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import type { TestContext } from "node:test";
+import { acquireLock, tryLock } from "./lock.ts";
+
+async function lockFile(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "virga-lock-"));
+  t.after(() => rm(directory, { recursive: true }));
+  return join(directory, "lock.db");
+}
+
+test("a lock has one holder", async (t) => {
+  const path = await lockFile(t);
+  const first = tryLock(path);
+  assert.ok(first);
+  assert.equal(tryLock(path), undefined);
+  first.release();
+  first.release();
+  const second = tryLock(path);
+  assert.ok(second);
+  second.release();
+});
+
+test("waiting ends with the release, the deadline, or the signal", async (t) => {
+  const path = await lockFile(t);
+  const held = tryLock(path);
+  assert.ok(held);
+  await assert.rejects(acquireLock(path, { timeoutMs: 20, what: 'VM "a"' }), { code: "VM_BUSY" });
+  const controller = new AbortController();
+  const aborted = acquireLock(path, { timeoutMs: 60_000, what: "it", signal: controller.signal });
+  controller.abort();
+  await assert.rejects(aborted, { code: "ABORTED" });
+  const waiting = acquireLock(path, { timeoutMs: 60_000, what: "it" });
+  held.release();
+  (await waiting).release();
+});
+
+test("a lock in a directory that is gone is the lock of a destroyed VM", async (t) => {
+  const path = await lockFile(t);
+  await assert.rejects(
+    acquireLock(join(path, "..", "gone", "lock.db"), { timeoutMs: 20, what: "it" }),
+    { code: "IO_ERROR" },
+  );
+});
+
+test("the lock of a killed process is free, and its children do not keep it", async (t) => {
+  const path = await lockFile(t);
+  const script = `const { tryLock } = await import(${JSON.stringify(new URL("lock.ts", import.meta.url).href)});
+    if (tryLock(${JSON.stringify(path)}) === undefined) process.exit(1);
+    const { spawn } = await import("node:child_process");
+    const child = spawn("sleep", ["1000"], { stdio: "ignore" });
+    process.stdout.write(String(child.pid) + "\\n");
+    setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [data] = (await once(holder.stdout, "data")) as [Buffer];
+  const child = Number(data.toString());
+  t.after(() => process.kill(child, "SIGKILL"));
+  assert.equal(tryLock(path), undefined);
+  holder.kill("SIGKILL");
+  await once(holder, "exit");
+  const lock = await acquireLock(path, { timeoutMs: 10_000, what: "it" });
+  lock.release();
+});

@@ -1,0 +1,225 @@
+import { existsSync } from "node:fs";
+import { VirgaError, isVirgaError } from "./errors.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import type {
+  ExitEvidence,
+  HypervisorControl,
+  HypervisorDriver,
+  VmContext,
+} from "./hypervisor/port.ts";
+import { logTail } from "./launch/log-tail.ts";
+import type { ProcessExit, VmmProcess } from "./launch/vmm-process.ts";
+import { acquireLock } from "./lock.ts";
+import type { Logger } from "./logger.ts";
+import { readRecord, writeRecord } from "./record.ts";
+import type { VmRecord } from "./record.ts";
+import { checkLegal, nextState } from "./state.ts";
+import type { VmOperation, VmState } from "./state.ts";
+import { Operation } from "./steps.ts";
+
+/** What a machine is made of. */
+export interface MachineParts {
+  readonly driver: HypervisorDriver;
+  readonly context: VmContext;
+  readonly control: HypervisorControl;
+  readonly process: VmmProcess;
+  readonly record: VmRecord;
+  readonly logger: Logger;
+}
+
+/** One VM in this process: its state, its operations one at a time, and the watch over its VMM. Internal; users hold a `Vm`. */
+export class Machine {
+  readonly driver: HypervisorDriver;
+  readonly context: VmContext;
+  readonly control: HypervisorControl;
+  readonly process: VmmProcess;
+  readonly logger: Logger;
+  record: VmRecord;
+  /** Set by the one destroy that runs; all callers share it. */
+  destroying: Promise<void> | undefined;
+  exitReason: ExitReason | undefined;
+  readonly exited: Promise<ExitReason>;
+  readonly #preempt = new AbortController();
+  #queue: Promise<unknown> = Promise.resolve();
+  #busy = 0;
+  #state: VmState;
+  #guestEnd: ExitReason["reason"] | undefined;
+  #stopWatching: () => void = () => undefined;
+
+  constructor(parts: MachineParts, state: VmState) {
+    this.driver = parts.driver;
+    this.context = parts.context;
+    this.control = parts.control;
+    this.process = parts.process;
+    this.logger = parts.logger;
+    this.record = parts.record;
+    this.#state = state;
+    this.exited = this.process.exited.then((exit) => this.#onExit(exit));
+    if (state !== "failed")
+      this.#stopWatching = this.driver.watchGuest(this.context, (reason) =>
+        this.#onGuestEnd(reason),
+      );
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  get state(): VmState {
+    return this.#state;
+  }
+
+  /** Whether an operation of this process runs on it now. */
+  get isBusy(): boolean {
+    return this.#busy > 0;
+  }
+
+  setState(state: VmState): void {
+    if (this.#state === state) return;
+    this.#state = nextState(this.#state, state);
+    this.logger.debug({ vm: this.id, state }, "VM state");
+  }
+
+  /** Makes running operations of this process fail, and stops the watch over the guest: a destroy begins. */
+  preempt(): void {
+    this.#stopWatching();
+    this.#preempt.abort(new VirgaError("VM_DESTROYED", `VM "${this.id}" is being destroyed`));
+  }
+
+  /**
+   * Runs one operation: after the earlier ones of this process, under the VM's lock, in a legal state. A destroy meanwhile, here or in another process,
+   * makes it `VM_DESTROYED`; a VMM that died makes it `HYPERVISOR_EXITED` with the reason and the log's end.
+   */
+  async operate<T>(
+    name: VmOperation,
+    signal: AbortSignal | undefined,
+    body: (operation: Operation, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const run = this.#queue.then(() => this.#locked(name, signal, body));
+    this.#queue = run.catch(() => undefined);
+    return run;
+  }
+
+  async #locked<T>(
+    name: VmOperation,
+    signal: AbortSignal | undefined,
+    body: (operation: Operation, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    this.#checkNotDestroyed(name);
+    const combined =
+      signal === undefined ? this.#preempt.signal : AbortSignal.any([signal, this.#preempt.signal]);
+    const { layout, config } = this.context;
+    this.#busy++;
+    try {
+      const lock = await acquireLock(layout.lock, {
+        timeoutMs: config.timeouts.longCallMs,
+        signal: combined,
+        what: `VM "${this.id}"`,
+      });
+      try {
+        this.#checkNotDestroyed(name);
+        await this.#refresh();
+        checkLegal(this.id, name, this.#state);
+        const operation = new Operation(this.id, name, this.logger, combined);
+        const result = await body(operation, combined);
+        this.#checkNotDestroyed(name);
+        return result;
+      } finally {
+        lock.release();
+      }
+    } catch (error) {
+      throw await this.#explain(name, error);
+    } finally {
+      this.#busy--;
+    }
+  }
+
+  /** Another process may have paused or resumed it meanwhile: the record tells. */
+  async #refresh(): Promise<void> {
+    if (this.#state !== "running" && this.#state !== "paused") return;
+    const record = await readRecord(this.context.layout.record);
+    if (record === undefined || record.uuid !== this.record.uuid) return;
+    if (record.state !== this.#state && (record.state === "running" || record.state === "paused")) {
+      this.record = record;
+      this.setState(record.state);
+    }
+  }
+
+  /** Sets the state after an operation, here and in the record. Called under the lock. */
+  async settle(state: "running" | "paused"): Promise<void> {
+    this.record = { ...this.record, state };
+    await writeRecord(this.context.layout.record, this.record, { durable: false });
+    if (this.#state === "running" || this.#state === "paused") this.setState(state);
+  }
+
+  #checkNotDestroyed(name: string): void {
+    if (this.destroying === undefined && !existsSync(this.context.layout.destroying)) return;
+    throw this.#destroyedError(name);
+  }
+
+  #destroyedError(name: string, cause?: unknown): VirgaError {
+    return new VirgaError("VM_DESTROYED", `Cannot ${name} VM "${this.id}": it is being destroyed`, {
+      details: { id: this.id, operation: name },
+      cause,
+    });
+  }
+
+  async #explain(name: string, error: unknown): Promise<unknown> {
+    if (isVirgaError(error) && (error.code === "VM_DESTROYED" || error.code === "INVALID_STATE"))
+      return error;
+    if (this.destroying !== undefined || existsSync(this.context.layout.destroying))
+      return this.#destroyedError(name, error);
+    if (isVirgaError(error) && error.code !== "HYPERVISOR_EXITED") return error;
+    if (this.process.isAlive()) return error;
+    const { reason, logTail: tail } = await this.exited;
+    const details = isVirgaError(error) ? error.details : {};
+    return new VirgaError(
+      "HYPERVISOR_EXITED",
+      `Cannot ${name} VM "${this.id}": its hypervisor has ended (${reason})`,
+      {
+        cause: error,
+        details: { ...details, id: this.id, operation: name, reason, logTail: tail },
+      },
+    );
+  }
+
+  async #ask(evidence: ExitEvidence): Promise<ExitReason> {
+    try {
+      return await this.driver.explainExit(this.context, evidence);
+    } catch (error) {
+      this.logger.warn({ vm: this.id, error }, "cannot tell why the hypervisor ended");
+      return { reason: "unknown", logTail: evidence.logTail };
+    }
+  }
+
+  #onGuestEnd(reason: ExitReason["reason"]): void {
+    if (this.destroying !== undefined) return;
+    this.#guestEnd = reason;
+    this.logger.warn({ vm: this.id, reason }, "the guest ended; stopping its hypervisor");
+    this.process.signal("SIGKILL");
+  }
+
+  async #onExit(exit: ProcessExit): Promise<ExitReason> {
+    this.#stopWatching();
+    this.control.close();
+    const requested = this.destroying !== undefined;
+    const tail = await logTail(this.context.layout.host.log);
+    let reason: ExitReason;
+    if (this.#guestEnd !== undefined) reason = { reason: this.#guestEnd, logTail: tail };
+    else if (requested) reason = { reason: "requested", logTail: tail, ...exitFields(exit) };
+    else reason = await this.#ask({ ...exit, logTail: tail, requested });
+    this.exitReason = reason;
+    if (this.#state !== "stopping" && this.#state !== "stopped" && !requested) {
+      this.setState("failed");
+      this.logger.error({ vm: this.id, ...reason }, "the hypervisor ended unexpectedly");
+    }
+    return reason;
+  }
+}
+
+function exitFields(exit: ProcessExit): { code?: number; signal?: string } {
+  return {
+    ...(exit.code !== null && { code: exit.code }),
+    ...(exit.signal !== null && { signal: exit.signal }),
+  };
+}

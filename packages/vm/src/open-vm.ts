@@ -1,0 +1,74 @@
+import { VirgaError } from "./errors.ts";
+import { vmLayout } from "./directory.ts";
+import type { HypervisorDriver, VmContext } from "./hypervisor/port.ts";
+import { isSameProcess } from "./launch/process-identity.ts";
+import { watchProcess } from "./launch/vmm-process.ts";
+import type { Logger } from "./logger.ts";
+import { Machine } from "./machine.ts";
+import type { VmRecord } from "./record.ts";
+import type { VmState } from "./state.ts";
+
+const ASK_MS = 2_000;
+
+/** Takes up a VM that another process (or an earlier life of this one) started, after checking that it is really that VM. */
+export async function openMachine(
+  record: VmRecord,
+  directory: string,
+  driver: HypervisorDriver,
+  logger: Logger,
+): Promise<Machine> {
+  if (record.process === undefined) {
+    throw new VirgaError("VM_NOT_OURS", `VM "${record.id}" was never started`, {
+      details: { directory },
+    });
+  }
+  const context: VmContext = {
+    config: record.config,
+    layout: vmLayout(directory, record.config.socketName, record.isolated),
+    build: record.build,
+    uuid: record.uuid,
+  };
+  const control = driver.control(context);
+  let state: VmState = "failed";
+  if (isSameProcess(record.process)) state = await askState(record, context, driver, logger);
+  return new Machine(
+    { driver, context, control, process: watchProcess(record.process), record, logger },
+    state,
+  );
+}
+
+/** The VMM's own answer: who it is, and what its VM does. Busy with a long call it cannot answer; then the record's state counts. */
+async function askState(
+  record: VmRecord,
+  context: VmContext,
+  driver: HypervisorDriver,
+  logger: Logger,
+): Promise<VmState> {
+  const control = driver.control(context);
+  try {
+    const identity = await control.ping({ timeoutMs: ASK_MS });
+    const wrong =
+      (identity.pid !== undefined && identity.pid !== record.process?.pid) ||
+      (identity.uuid !== undefined && identity.uuid !== record.uuid);
+    if (wrong) {
+      throw new VirgaError(
+        "VM_NOT_OURS",
+        `Another hypervisor answers on the socket of VM "${record.id}"`,
+        { details: { identity, uuid: record.uuid } },
+      );
+    }
+    const { state } = await control.info({ timeoutMs: ASK_MS });
+    if (state === "running" || state === "paused") return state;
+    logger.warn({ vm: record.id, state }, "the hypervisor is there, its VM is not");
+    return "unknown";
+  } catch (error) {
+    if (error instanceof VirgaError && error.code === "TIMEOUT") {
+      return record.state === "running" || record.state === "paused" ? record.state : "unknown";
+    }
+    if (error instanceof VirgaError && error.code === "VM_NOT_OURS") throw error;
+    logger.warn({ vm: record.id, error }, "the hypervisor does not answer");
+    return "unknown";
+  } finally {
+    control.close();
+  }
+}

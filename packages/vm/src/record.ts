@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
+import { VirgaError, errnoOf } from "./errors.ts";
+import type { HypervisorBuild } from "./hypervisor/port.ts";
+import type { ProcessIdentity } from "./launch/process-identity.ts";
+import { writeFileAtomic } from "./write-file-atomic.ts";
+
+/** Version of the record's form. A record of a newer form is refused, never guessed at. */
+export const RECORD_FORMAT = 1;
+
+/** `vm.json`: what another process needs to find, check and use a VM. The truth about processes. */
+export interface VmRecord {
+  readonly format: typeof RECORD_FORMAT;
+  readonly id: string;
+  /** `creating` until the VM is whole; a VM found in this phase without a living creator is removed. */
+  readonly phase: "creating" | "ready";
+  readonly createdAt: string;
+  readonly config: ResolvedVmConfig;
+  readonly build: HypervisorBuild;
+  readonly isolated: boolean;
+  readonly uuid: string;
+  /** The VMM's process; absent until it was spawned. */
+  readonly process?: ProcessIdentity;
+  readonly restore?: {
+    readonly mode: RestoreMode;
+    readonly reason: string;
+    readonly directory: string;
+  };
+  /** Last state an operation left behind, for readers that cannot ask the VMM. */
+  readonly state: "creating" | "running" | "paused" | "failed";
+  /** Milliseconds per step of the creation. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/** Writes the record so that a reader sees the old one or the new one. Only the first one need outlive a power cut: the processes it tells of do not. */
+export async function writeRecord(
+  path: string,
+  record: VmRecord,
+  options: { readonly durable: boolean },
+): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify(record, undefined, 2)}\n`, options);
+}
+
+/** Reads a record; undefined where there is none. `VM_NOT_OURS` for one this version cannot use. */
+export async function readRecord(path: string): Promise<VmRecord | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
+    throw new VirgaError("IO_ERROR", `Cannot read VM record ${path}`, {
+      cause: error,
+      details: { path },
+    });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new VirgaError("VM_NOT_OURS", `VM record ${path} is damaged`, {
+      cause: error,
+      details: { path },
+    });
+  }
+  if (!isRecord(value)) {
+    throw new VirgaError(
+      "VM_NOT_OURS",
+      `VM record ${path} has a form this version does not know (expected format ${RECORD_FORMAT})`,
+      {
+        details: { path },
+      },
+    );
+  }
+  return value;
+}
+
+function isRecord(value: unknown): value is VmRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const record = value as Partial<VmRecord>;
+  return (
+    record.format === RECORD_FORMAT &&
+    typeof record.id === "string" &&
+    (record.phase === "creating" || record.phase === "ready") &&
+    typeof record.config === "object" &&
+    typeof record.build === "object" &&
+    typeof record.uuid === "string" &&
+    typeof record.isolated === "boolean" &&
+    (record.process === undefined ||
+      (Number.isSafeInteger(record.process.pid) && record.process.pid > 1))
+  );
+}

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import type { TestContext } from "node:test";
+import { checkSnapshotHost, readSnapshot } from "./check.ts";
+import { hostCpu } from "./host-cpu.ts";
+import { fillTemporary, publish, temporaryFor, checkDestination } from "./publish.ts";
+import { compareShapes } from "./shape.ts";
+import type { SnapshotManifest } from "./manifest.ts";
+
+const shape = {
+  vcpus: 1,
+  memoryMib: 64,
+  balloon: false,
+  guestChannel: true,
+  console: true,
+  mac: null,
+  tap: null,
+  isolated: true,
+  disks: [],
+};
+const facts = {
+  format: 1,
+  createdAt: "2026-01-01T00:00:00Z",
+  hypervisor: "cloud-hypervisor",
+  hypervisorVersion: "v53.0",
+  accelerator: "kvm",
+  architecture: process.arch,
+  cpuModel: hostCpu(),
+  sandboxId: "a",
+  templateId: null,
+  parent: null,
+  shape,
+  memory: { form: "ranges", file: "memory-ranges", bytes: 10 },
+} as const;
+const build = {
+  name: "cloud-hypervisor",
+  binary: "/b",
+  version: "v53.0",
+  numbers: [53, 0, 0],
+  accelerator: "kvm",
+} as const;
+
+async function snapshot(t: TestContext): Promise<string> {
+  const work = await mkdtemp(join(tmpdir(), "virga-snapshot-"));
+  t.after(() => rm(work, { recursive: true }));
+  const source = join(work, "out");
+  const directory = join(work, "snap");
+  await mkdir(source);
+  await writeFile(join(source, "config.json"), "{}");
+  await writeFile(join(source, "memory-ranges"), "0123456789");
+  const temporary = temporaryFor(directory);
+  await mkdir(temporary);
+  await fillTemporary(temporary, {
+    source,
+    files: ["config.json", "memory-ranges"],
+    manifest: facts,
+  });
+  await publish(temporary, directory);
+  return directory;
+}
+
+test("what is published is read back", async (t) => {
+  const directory = await snapshot(t);
+  const manifest = await readSnapshot(directory);
+  assert.equal(manifest.files.length, 2);
+  checkSnapshotHost(directory, manifest, build);
+});
+
+test("damage is found before anything starts", async (t) => {
+  const damage: [string, (directory: string) => Promise<void>, RegExp][] = [
+    ["no manifest", (d) => rm(join(d, "manifest.json")), /no manifest\.json/u],
+    ["garbage", (d) => writeFile(join(d, "manifest.json"), "{"), /manifest is damaged/u],
+    ["other format", (d) => writeFile(join(d, "manifest.json"), '{"format":2}'), /format is 2/u],
+    ["missing fields", (d) => writeFile(join(d, "manifest.json"), '{"format":1}'), /lacks fields/u],
+    ["missing file", (d) => rm(join(d, "config.json")), /config\.json is missing/u],
+    ["truncated memory", (d) => truncate(join(d, "memory-ranges"), 3), /memory-ranges has 3 bytes, 10 were written/u],
+    ["changed state", (d) => writeFile(join(d, "config.json"), "[]"), /config\.json was changed/u],
+    ["a name that leaves the directory", async (d) => {
+      const text = await readFile(join(d, "manifest.json"), "utf8");
+      await writeFile(join(d, "manifest.json"), text.replace('"config.json"', '"../config.json"'));
+    }, /lacks fields or holds wrong ones/u],
+  ]; // prettier-ignore
+  for (const [name, change, message] of damage) {
+    const directory = await snapshot(t);
+    await change(directory);
+    await assert.rejects(readSnapshot(directory), { code: "SNAPSHOT_INVALID", message }, name);
+  }
+  await assert.rejects(readSnapshot("/nonexistent/x"), { code: "SNAPSHOT_INVALID" });
+});
+
+test("another driver, version, accelerator or processor is refused, naming both values", async (t) => {
+  const directory = await snapshot(t);
+  const manifest: SnapshotManifest = await readSnapshot(directory);
+  for (const [change, message] of [
+    [{ hypervisor: "qemu" }, /hypervisor qemu, here is cloud-hypervisor/u],
+    [{ hypervisorVersion: "v52.0" }, /version v52\.0, here is v53\.0/u],
+    [{ accelerator: "tcg" }, /accelerator tcg/u],
+    [{ cpuModel: "other" }, /CPU other/u],
+  ] as const) {
+    assert.throws(() => checkSnapshotHost(directory, { ...manifest, ...change }, build), {
+      code: "SNAPSHOT_MISMATCH",
+      message,
+    });
+  }
+});
+
+test("a configuration that contradicts the snapshot is refused, naming every difference", () => {
+  assert.throws(
+    () => compareShapes(shape, { ...shape, memoryMib: 128, mac: "02:00:00:00:00:01" }, "/s"),
+    {
+      code: "SNAPSHOT_MISMATCH",
+      message: /memoryMib is 64 in the snapshot, 128 in the configuration; mac is null/u,
+    },
+  );
+  compareShapes(shape, shape, "/s");
+});
+
+test("a destination must be absent or empty", async (t) => {
+  const directory = await snapshot(t);
+  await assert.rejects(checkDestination(directory), {
+    code: "INVALID_ARGUMENT",
+    message: /not empty/u,
+  });
+  await assert.rejects(checkDestination(join(directory, "config.json")), {
+    code: "INVALID_ARGUMENT",
+    message: /not a directory/u,
+  });
+  await checkDestination(join(directory, "x"));
+});

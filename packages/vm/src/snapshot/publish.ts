@@ -1,0 +1,104 @@
+import { createHash, randomBytes } from "node:crypto";
+import { chmod, open, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { VirgaError, errnoOf } from "../errors.ts";
+import { syncDirectory, writeFileAtomic } from "../write-file-atomic.ts";
+import { MANIFEST_FILE } from "./manifest.ts";
+import type { SnapshotFile, SnapshotManifest } from "./manifest.ts";
+import { copySparse } from "./sparse-copy.ts";
+
+/** Files up to this size are hashed: state and configuration, never the memory. */
+const HASHED_BYTES = 8 * 1024 * 1024;
+
+/** Fails unless `directory` can become a snapshot: absent, or an empty directory. */
+export async function checkDestination(directory: string): Promise<void> {
+  let entries: string[];
+  try {
+    entries = await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return;
+    throw new VirgaError("INVALID_ARGUMENT", `Snapshot directory ${directory} is not a directory`, {
+      cause: error,
+      details: { directory },
+    });
+  }
+  if (entries.length > 0) {
+    throw new VirgaError("INVALID_ARGUMENT", `Snapshot directory ${directory} is not empty`, {
+      details: { directory },
+      hint: "Name a directory that does not exist, or an empty one.",
+    });
+  }
+}
+
+/** Name of the temporary directory beside `directory`, on the same file system, that will be renamed to it. Nothing is made yet. */
+export function temporaryFor(directory: string): string {
+  return join(
+    dirname(directory),
+    `.${basename(directory)}.virga-${randomBytes(6).toString("hex")}`,
+  );
+}
+
+/** What is published: files of a directory, the facts about them. */
+export interface Publication {
+  /** Where the VMM wrote. */
+  readonly source: string;
+  readonly files: readonly string[];
+  readonly manifest: Omit<SnapshotManifest, "files">;
+}
+
+/** Moves what the VMM wrote into `temporary`, syncs it, writes the manifest. */
+export async function fillTemporary(
+  temporary: string,
+  publication: Publication,
+): Promise<SnapshotManifest> {
+  const files: SnapshotFile[] = [];
+  for (const name of publication.files) {
+    const path = join(temporary, name);
+    await moveFile(join(publication.source, name), path);
+    // QEMU before 8.2 opens even a privately mapped memory file for writing; its owner must be allowed to.
+    const writable =
+      publication.manifest.hypervisor === "qemu" && name === publication.manifest.memory.file;
+    await chmod(path, writable ? 0o600 : 0o444);
+    await syncFile(path);
+    const { size } = await stat(path);
+    const hash =
+      size <= HASHED_BYTES
+        ? createHash("sha256")
+            .update(await readFile(path))
+            .digest("hex")
+        : undefined;
+    files.push({ name, bytes: size, ...(hash !== undefined && { sha256: hash }) });
+  }
+  const manifest: SnapshotManifest = { ...publication.manifest, files };
+  await writeFileAtomic(
+    join(temporary, MANIFEST_FILE),
+    `${JSON.stringify(manifest, undefined, 2)}\n`,
+  );
+  return manifest;
+}
+
+/** Puts the finished temporary directory in its place. */
+export async function publish(temporary: string, directory: string): Promise<void> {
+  // rename() replaces an empty directory, and fails on one that was filled meanwhile.
+  await rename(temporary, directory);
+  await syncDirectory(dirname(directory));
+}
+
+async function moveFile(source: string, destination: string): Promise<void> {
+  try {
+    await rename(source, destination);
+  } catch (error) {
+    if (errnoOf(error) !== "EXDEV") throw error;
+    await copySparse(source, destination);
+    await rm(source);
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,339 @@
+import { readdir } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import { applyDefaults } from "./config/defaults.ts";
+import { isVmId } from "./config/ids.ts";
+import { configError } from "./config/problem.ts";
+import { validateConfig } from "./config/validate.ts";
+import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
+import { destroyMachine } from "./destroy-vm.ts";
+import { vmLayout } from "./directory.ts";
+import { VirgaError, errnoOf } from "./errors.ts";
+import type { HypervisorBuild, HypervisorDriver, SnapshotSource } from "./hypervisor/port.ts";
+import { identifyBuild } from "./identify-build.ts";
+import { probeIsolation } from "./launch/isolation.ts";
+import type { Isolation } from "./launch/isolation.ts";
+import { silentLogger } from "./logger.ts";
+import type { Logger } from "./logger.ts";
+import type { Machine } from "./machine.ts";
+import { openMachine } from "./open-vm.ts";
+import { readRecord } from "./record.ts";
+import { recoverDirectory } from "./recover-directory.ts";
+import type { RecoveryOutcome } from "./recover-directory.ts";
+import { snapshotMachine } from "./snapshot-vm.ts";
+import { checkSnapshotHost, readSnapshot } from "./snapshot/check.ts";
+import type { SnapshotManifest } from "./snapshot/manifest.ts";
+import { compareShapes, shapeOf } from "./snapshot/shape.ts";
+import { startVm } from "./start-vm.ts";
+import { Vm } from "./vm.ts";
+
+/** What a manager needs. */
+export interface VmManagerOptions {
+  /** Directory below which each VM has its own. Made when absent. */
+  readonly directory: string;
+  /** Path of the launcher's binary. */
+  readonly launcher: string;
+  /** The hypervisors to use. */
+  readonly drivers: readonly HypervisorDriver[];
+  readonly logger?: Logger;
+  /** `auto` (default) finds out by a trial launch whether VMMs can have namespaces of their own; `off` forbids it. */
+  readonly isolation?: "auto" | "off";
+}
+
+/** Options every operation takes. */
+export interface OperationOptions {
+  /** Counts until the call resolves, not after. */
+  readonly signal?: AbortSignal;
+}
+
+/** The life of microVMs: create, pause, resume, balloon, snapshot, restore, destroy. */
+export class VmManager {
+  readonly #options: VmManagerOptions;
+  readonly #logger: Logger;
+  readonly #machines = new Map<string, Machine>();
+  readonly #vms = new WeakMap<Machine, Vm>();
+  readonly #starting = new Set<string>();
+  #isolation: Promise<Isolation> | undefined;
+
+  constructor(options: VmManagerOptions) {
+    if (!isAbsolute(options.directory)) {
+      throw new VirgaError(
+        "INVALID_ARGUMENT",
+        `The manager's directory must be an absolute path, not ${JSON.stringify(options.directory)}`,
+      );
+    }
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  /** Whether VMMs get namespaces of their own here, and why. Found out once. */
+  async isolation(): Promise<Isolation> {
+    if (this.#options.isolation === "off") return { isolated: false, reason: "switched off" };
+    this.#isolation ??= probeIsolation(this.#options.launcher);
+    return this.#isolation;
+  }
+
+  /**
+   * Boots a new VM. The network namespace and the TAP device must exist already. A failing step leaves nothing behind; its name is in `details.step`.
+   * `INVALID_CONFIG` names every problem at once.
+   */
+  async create(config: VmConfig, options: OperationOptions = {}): Promise<Vm> {
+    const resolved = await this.#resolve(config, "boot");
+    return this.#start(resolved, undefined, "", options.signal);
+  }
+
+  /**
+   * Restores a VM from a snapshot and lets it run, in one call where the hypervisor can. Any number of VMs may be restored from one snapshot at the same time,
+   * each with writable disks of its own. `SNAPSHOT_INVALID` and `SNAPSHOT_MISMATCH` come before any process is started.
+   */
+  async createFromSnapshot(
+    config: VmConfig,
+    snapshotDirectory: string,
+    options: OperationOptions = {},
+  ): Promise<Vm> {
+    const resolved = await this.#resolve({ ...config, snapshotDirectory }, "restore");
+    const manifest = await readSnapshot(snapshotDirectory);
+    const reason = config.restoreMode === undefined ? "default of the hypervisor" : "asked for";
+    return this.#start(
+      resolved,
+      { manifest, mode: resolved.restoreMode, directory: snapshotDirectory },
+      reason,
+      options.signal,
+    );
+  }
+
+  /** Pauses a running VM. */
+  async pause(id: string, options: OperationOptions = {}): Promise<void> {
+    const machine = this.#find(id);
+    const timeoutMs = machine.context.config.timeouts.callMs;
+    await machine.operate("pause", options.signal, async (operation, signal) => {
+      await operation.step("pause", () => machine.control.pause({ timeoutMs, signal }));
+      await machine.settle("paused");
+    });
+    this.#logger.info({ vm: id }, "VM paused");
+  }
+
+  /** Resumes a paused VM. */
+  async resume(id: string, options: OperationOptions = {}): Promise<void> {
+    const machine = this.#find(id);
+    const timeoutMs = machine.context.config.timeouts.callMs;
+    await machine.operate("resume", options.signal, async (operation, signal) => {
+      await operation.step("resume", () => machine.control.resume({ timeoutMs, signal }));
+      await machine.settle("running");
+    });
+    this.#logger.info({ vm: id }, "VM resumed");
+  }
+
+  /** Takes `amountMib` of memory from a running guest; 0 gives all back. `INVALID_ARGUMENT` for more than the guest has, `UNSUPPORTED` without a balloon. */
+  async updateBalloon(
+    id: string,
+    amountMib: number,
+    options: OperationOptions = {},
+  ): Promise<void> {
+    const machine = this.#find(id);
+    const { memoryMib, balloon, timeouts } = machine.context.config;
+    if (!Number.isSafeInteger(amountMib) || amountMib < 0 || amountMib >= memoryMib) {
+      throw new VirgaError(
+        "INVALID_ARGUMENT",
+        `Cannot take ${amountMib} MiB from VM "${id}": allowed is a whole number from 0 to ${memoryMib - 1}`,
+        {
+          details: { id, amountMib, memoryMib },
+        },
+      );
+    }
+    if (!balloon) {
+      throw new VirgaError(
+        "UNSUPPORTED",
+        `Cannot change the balloon of VM "${id}": it has no balloon device`,
+        {
+          details: { id, hypervisor: machine.driver.name, feature: "balloon" },
+          hint: "Create the VM with `balloon: true`.",
+        },
+      );
+    }
+    await machine.operate("updateBalloon", options.signal, async (operation, signal) => {
+      await operation.step("balloon", () =>
+        machine.control.setBalloon(amountMib * 1024 * 1024, { timeoutMs: timeouts.callMs, signal }),
+      );
+    });
+  }
+
+  /** Writes memory and device state of a paused VM into `directory` (absent or empty). Disks are not included. The VM stays paused. */
+  async snapshot(
+    id: string,
+    directory: string,
+    options: OperationOptions = {},
+  ): Promise<SnapshotManifest> {
+    const machine = this.#find(id);
+    const manifest = await machine.operate("snapshot", options.signal, (operation, signal) =>
+      snapshotMachine(machine, directory, operation, signal),
+    );
+    this.#logger.info({ vm: id, directory }, "VM snapshot created");
+    return manifest;
+  }
+
+  /** Stops a VM and removes everything of it. Goes before any running operation of it. Concurrent calls share one outcome. */
+  async destroy(id: string, options: OperationOptions = {}): Promise<void> {
+    await this.#destroyMachine(this.#find(id), options.signal);
+  }
+
+  /** A VM of this manager, if there is one. */
+  get(id: string): Vm | undefined {
+    const machine = this.#machines.get(id);
+    return machine === undefined ? undefined : this.#vm(machine);
+  }
+
+  /** The VMs of this manager, failed ones included. */
+  list(): Vm[] {
+    return [...this.#machines.values()].map((machine) => this.#vm(machine));
+  }
+
+  /** Takes up the VM in `directory` that another process started. `VM_NOT_OURS` unless it is surely that VM; one whose VMM is gone is listed as failed. */
+  async adopt(directory: string): Promise<Vm> {
+    const record = await readRecord(vmLayout(directory, "api.sock", true).record);
+    if (record === undefined)
+      throw new VirgaError("VM_NOT_FOUND", `VM not found: there is none in ${directory}`, {
+        details: { directory },
+      });
+    const known = this.#machines.get(record.id);
+    if (known !== undefined && known.record.uuid === record.uuid) return this.#vm(known);
+    if (known !== undefined || this.#starting.has(record.id)) throw this.#duplicate(record.id);
+    if (record.phase !== "ready") {
+      throw new VirgaError("INVALID_STATE", `Cannot adopt VM "${record.id}": it is not whole yet`, {
+        details: { id: record.id, directory },
+      });
+    }
+    const machine = await openMachine(
+      record,
+      directory,
+      this.#driver(record.build.name),
+      this.#logger,
+    );
+    this.#machines.set(record.id, machine);
+    return this.#vm(machine);
+  }
+
+  /** Goes through the manager's directory: rolls back what dead processes left unfinished, adopts what lives. Returns what was found, by id. */
+  async recover(): Promise<ReadonlyMap<string, RecoveryOutcome>> {
+    const found = new Map<string, RecoveryOutcome>();
+    let names: string[] = [];
+    try {
+      names = await readdir(this.#options.directory);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+    for (const name of names) {
+      if (!isVmId(name) || this.#machines.has(name) || this.#starting.has(name)) continue;
+      const directory = join(this.#options.directory, name);
+      const outcome = await recoverDirectory(directory, this.#logger);
+      found.set(name, outcome);
+      if (outcome === "whole" || outcome === "ended") await this.adopt(directory);
+    }
+    return found;
+  }
+
+  async #resolve(config: VmConfig, purpose: "boot" | "restore"): Promise<ResolvedVmConfig> {
+    const problems = validateConfig(config, purpose);
+    if (problems.length > 0) throw configError(problems);
+    const { isolated } = await this.isolation();
+    return applyDefaults(config, { directory: this.#options.directory, isolated });
+  }
+
+  async #start(
+    config: ResolvedVmConfig,
+    source: SnapshotSource | undefined,
+    restoreReason: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Vm> {
+    const id = config.sandboxId;
+    if (this.#machines.has(id) || this.#starting.has(id)) throw this.#duplicate(id);
+    this.#starting.add(id);
+    try {
+      const driver = this.#driver(config.hypervisor);
+      const build = await identifyBuild(
+        driver,
+        config.binary,
+        join(this.#options.directory, ".builds"),
+      );
+      const { isolated } = await this.isolation();
+      if (source !== undefined) await checkSource(source, config, build, isolated);
+      this.#logger.info(
+        { vm: id, hypervisor: driver.name, vcpus: config.vcpus, memoryMib: config.memoryMib },
+        source === undefined ? "creating VM" : "restoring VM",
+      );
+      const machine = await startVm({
+        config,
+        driver,
+        build,
+        launcher: this.#options.launcher,
+        isolated,
+        source,
+        restoreReason,
+        signal,
+        logger: this.#logger,
+      });
+      this.#machines.set(id, machine);
+      this.#logger.info({ vm: id, pid: machine.process.identity.pid }, "VM started");
+      return this.#vm(machine);
+    } finally {
+      this.#starting.delete(id);
+    }
+  }
+
+  #driver(name: HypervisorName): HypervisorDriver {
+    const driver = this.#options.drivers.find((candidate) => candidate.name === name);
+    if (driver !== undefined) return driver;
+    throw new VirgaError("UNSUPPORTED", `This manager has no driver for ${name}`, {
+      details: { hypervisor: name },
+    });
+  }
+
+  #duplicate(id: string): VirgaError {
+    return new VirgaError("VM_EXISTS", `VM "${id}" exists already`, { details: { id } });
+  }
+
+  #find(id: string): Machine {
+    const machine = this.#machines.get(id);
+    // The seed's words.
+    if (machine === undefined)
+      throw new VirgaError("VM_NOT_FOUND", `VM not found: ${id}`, { details: { id } });
+    return machine;
+  }
+
+  #vm(machine: Machine): Vm {
+    let vm = this.#vms.get(machine);
+    if (vm === undefined) {
+      vm = new Vm(machine, () => this.#destroyMachine(machine, undefined));
+      this.#vms.set(machine, vm);
+    }
+    return vm;
+  }
+
+  async #destroyMachine(machine: Machine, signal: AbortSignal | undefined): Promise<void> {
+    if (machine.state === "stopped") return;
+    if (machine.destroying === undefined) {
+      this.#logger.info({ vm: machine.id }, "destroying VM");
+      machine.destroying = destroyMachine(machine, signal).then(
+        () => {
+          this.#machines.delete(machine.id);
+          this.#logger.info({ vm: machine.id }, "VM destroyed");
+        },
+        (error: unknown) => {
+          // It may be tried again.
+          machine.destroying = undefined;
+          throw error;
+        },
+      );
+    }
+    await machine.destroying;
+  }
+}
+
+async function checkSource(
+  source: SnapshotSource,
+  config: ResolvedVmConfig,
+  build: HypervisorBuild,
+  isolated: boolean,
+): Promise<void> {
+  checkSnapshotHost(source.directory, source.manifest, build);
+  compareShapes(source.manifest.shape, await shapeOf(config, isolated), source.directory);
+}
