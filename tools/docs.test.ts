@@ -25,7 +25,7 @@ test("npm scripts named in the documentation exist", () => {
   const manifest: { scripts: Record<string, string> } = JSON.parse(read("package.json"));
   const unknown: string[] = [];
   for (const page of pages) {
-    for (const [, script = ""] of read(page).matchAll(/npm run ([a-z:-]+)/gu)) {
+    for (const [, script = ""] of read(page).matchAll(/npm run (?:-s )?([a-z][a-z:-]*)/gu)) {
       if (!(script in manifest.scripts)) unknown.push(`${page}: npm run ${script}`);
     }
   }

@@ -1,15 +1,19 @@
-// Runs the tests of one tier. usage: run-tests fast|all|long [--shard i/n] [FILTER…]
+// Runs the tests of one tier. usage: run-tests fast|all|lab|long [--shard i/n] [--totals FILE] [FILTER…]
 // A filter is a part of a path: only files containing one of the filters run.
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { drivesLab, runLabTests } from "./run-lab-tests.ts";
 import { findTestFiles, takeShard, type FileTier } from "./test-files.ts";
-import { runTestFiles } from "./test-process.ts";
+import { runTestFiles, type TestRunResult } from "./test-process.ts";
 import { addTotals, emptyTotals, summary } from "./test-totals.ts";
 
 interface Phase {
   readonly tier: FileTier;
   /** Test files at the same time; undefined: as many as there are cores. */
   readonly concurrency?: number;
+  /** All files in one process: a start of node is dear in the lab. */
+  readonly oneProcess?: boolean;
   readonly testTimeoutMs: number;
   readonly limitMs: number;
 }
@@ -25,11 +29,20 @@ const long: Phase = {
   testTimeoutMs: 60 * minute,
   limitMs: 360 * minute,
 };
-const runs: Record<string, readonly Phase[]> = { fast: [fast], all: [fast, vm], long: [long] };
+const lab: Phase = { tier: "lab", concurrency: 1, testTimeoutMs: 5 * minute, limitMs: 20 * minute };
+const inLab: Phase = { ...lab, testTimeoutMs: 10 * minute, limitMs: 24 * minute, oneProcess: true };
+const runs: Record<string, readonly Phase[]> = {
+  fast: [fast],
+  all: [fast, vm],
+  lab: [lab],
+  // What runs inside the lab: started by the tier "lab", not by hand.
+  "in-lab": [inLab],
+  long: [long],
+};
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values, positionals } = parseArgs({
-  options: { shard: { type: "string" } },
+  options: { shard: { type: "string" }, totals: { type: "string" } },
   allowPositionals: true,
 });
 const [name = "", ...filters] = positionals;
@@ -46,7 +59,7 @@ for (const phase of phases) {
   );
   const share = takeShard(files, index, count);
   if (share.length === 0) continue;
-  const result = await runTestFiles({ root, files: share, ...phase });
+  const result = await runPhase(phase, share);
   addTotals(totals, result.totals);
   if (result.problem !== undefined) {
     ended = false;
@@ -57,8 +70,28 @@ for (const phase of phases) {
 const ran = totals.passed + totals.failed + totals.skipped;
 if (ran === 0)
   console.log(`FAIL no test ran (tier ${name}, filters: ${filters.join(" ") || "none"})`);
-process.stdout.write(summary(totals));
+if (values.totals === undefined) process.stdout.write(summary(totals));
+else writeFileSync(values.totals, JSON.stringify(totals));
 process.exitCode = ended && ran > 0 && totals.failed === 0 ? 0 : 1;
+
+async function runPhase(phase: Phase, share: readonly string[]): Promise<TestRunResult> {
+  if (name !== "lab") return runTestFiles({ root, files: share, ...phase });
+  const drivers = share.filter(drivesLab);
+  const inside = share.filter((file) => !drivesLab(file));
+  const none: TestRunResult = { totals: emptyTotals() };
+  const part = drivers.length > 0 ? await runTestFiles({ root, files: drivers, ...phase }) : none;
+  if (part.problem !== undefined || inside.length === 0) return part;
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  process.on("SIGINT", abort).on("SIGTERM", abort);
+  try {
+    const rest = await runLabTests(root, inside, controller.signal);
+    addTotals(rest.totals, part.totals);
+    return rest;
+  } finally {
+    process.off("SIGINT", abort).off("SIGTERM", abort);
+  }
+}
 
 function shardOf(text: string): [index: number, count: number] {
   const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? [];

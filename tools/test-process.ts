@@ -12,6 +12,8 @@ export interface TestRun {
   readonly files: readonly string[];
   /** Files at the same time; default: as many as there are cores. */
   readonly concurrency?: number;
+  /** Runs all files in one process: hooks outside of a suite then apply to all of them. Default false. */
+  readonly oneProcess?: boolean;
   /** Limit of one test. */
   readonly testTimeoutMs: number;
   /** Limit of the whole run: node cannot stop a test that loops, so its process group is killed. */
@@ -39,6 +41,7 @@ export async function runTestFiles(run: TestRun): Promise<TestRunResult> {
     `--test-concurrency=${run.concurrency ?? availableParallelism()}`,
     `--test-reporter=${reporter}`,
     "--test-reporter-destination=stdout",
+    ...(run.oneProcess ? ["--test-isolation=none"] : []),
     ...run.files,
   ];
   // A session of its own: the whole of it can be ended, whatever the tests have started.

@@ -1,0 +1,4 @@
+/** The lab itself failed, as opposed to the command in it. */
+export class LabError extends Error {
+  override readonly name = "LabError";
+}
