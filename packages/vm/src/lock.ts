@@ -36,10 +36,14 @@ export function tryLock(path: string): HeldLock | undefined {
     database?.close();
     if (isBusy(error)) return undefined;
     const gone = !existsSync(dirname(path));
-    throw new VirgaError(gone ? "VM_DESTROYED" : "IO_ERROR", `Cannot use lock file ${path}${gone ? ": its directory is gone" : ""}`, {
-      cause: error,
-      details: { path },
-    });
+    throw new VirgaError(
+      gone ? "VM_DESTROYED" : "IO_ERROR",
+      `Cannot use lock file ${path}${gone ? ": its directory is gone" : ""}`,
+      {
+        cause: error,
+        details: { path },
+      },
+    );
   }
   const open = database;
   let held = true;
