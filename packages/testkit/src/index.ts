@@ -1,4 +1,15 @@
 export { testAssets, testKernel, testProgram, type TestAssets, type TestKernel } from "./assets.ts";
 export { fakeModule } from "./fake-module.ts";
-export { usePathPrograms, useTemporaryDirectory } from "./temporary.ts";
+export type { Behaviour, CallRule, FakeCall, FakeName } from "./fakes/behaviour.ts";
+export type { CallEvent } from "./fakes/call-log.ts";
+export { fakeHypervisor, type FakeHypervisor } from "./fakes/fake-hypervisor.ts";
+export { makePlace, removePlace, settledLeaks, withLeakCheck } from "./leaks/leak-check.ts";
+export { countLeaks, describeLeaks, type LeakCount, type TestPlace } from "./leaks/leak-count.ts";
+export type { LeakedProcess } from "./leaks/process-leaks.ts";
 export { prerequisite } from "./prerequisite.ts";
+export { usePathPrograms, useTemporaryDirectory } from "./temporary.ts";
+export { testConformance } from "./conformance/conformance.ts";
+export type { ConformanceSubject } from "./conformance/conformance-subject.ts";
+export { askFakeGuest, fakeGuestProbe } from "./conformance/fake-guest-probe.ts";
+export type { GuestProbe } from "./conformance/guest-probe.ts";
+export { rejectsWithCode } from "./conformance/reject-code.ts";

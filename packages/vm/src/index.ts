@@ -34,5 +34,3 @@ export { Vm } from "./vm.ts";
 export type { VmInfo } from "./vm.ts";
 export { VmManager } from "./vm-manager.ts";
 export type { OperationOptions, VmManagerOptions } from "./vm-manager.ts";
-export { chooseHypervisor, probeHypervisors } from "./probe/probe-hypervisors.ts";
-export type { HypervisorProbe, ProbeOptions } from "./probe/probe-hypervisors.ts";

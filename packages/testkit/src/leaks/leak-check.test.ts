@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { withLeakCheck } from "./leak-check.ts";
+import type { TestPlace } from "./leak-count.ts";
+
+test("a test that leaves nothing passes, and its folders are removed", async (t) => {
+  let root = "";
+  await withLeakCheck(t, async (place) => {
+    root = place.root;
+    writeFileSync(join(place.scratch, "fixture"), "");
+  });
+  assert.equal(existsSync(root), false);
+});
+
+test("each kind of leak is named, and removed", async (t) => {
+  const descriptor: number[] = [];
+  let root = "";
+  let pid = 0;
+  const leave = async (place: TestPlace): Promise<void> => {
+    root = place.root;
+    writeFileSync(join(place.directory, "vm.json"), "");
+    // A session of its own and no trace in its command line: only its open log names the test.
+    const log = openSync(join(place.scratch, "log"), "w");
+    const child = spawn("sleep", ["600"], { detached: true, stdio: ["ignore", log, log] });
+    child.unref();
+    pid = child.pid ?? 0;
+    closeSync(log);
+    descriptor.push(openSync("/dev/null", "r"));
+    const server = createServer().listen(join(place.scratch, "s.sock"));
+    server.unref();
+    t.after(() => server.close());
+  };
+  await assert.rejects(withLeakCheck(t, leave), (error: Error) => {
+    assert.match(error.message, /file .*\/s\/vm\.json/);
+    assert.match(error.message, new RegExp(`process ${pid}: sleep 600`));
+    assert.match(error.message, /socket .*\/x\/s\.sock/);
+    assert.match(error.message, /descriptor of \/dev\/null/);
+    return true;
+  });
+  for (const one of descriptor) closeSync(one);
+  assert.equal(existsSync(root), false);
+  assert.throws(() => process.kill(pid, 0), /ESRCH/);
+});
+
+test("the error of the test itself is kept", async (t) => {
+  const failing = withLeakCheck(t, () => Promise.reject(new Error("mine")));
+  await assert.rejects(failing, /^Error: mine$/);
+});

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** A process that a test left behind. */
+export interface LeakedProcess {
+  readonly pid: number;
+  /** Start time in clock ticks since boot: with the pid it names the process for good. */
+  readonly startTicks: number;
+  readonly commandLine: string;
+}
+
+/** Processes that carry `token` in their command line, environment, folder, open files or mounts, and the descendants of this process. */
+export function processesNaming(token: string): LeakedProcess[] {
+  const processes = all();
+  const mine = descendants(processes, process.pid);
+  return processes
+    .filter(
+      ({ pid, state }) =>
+        pid !== process.pid && state !== "Z" && (mine.has(pid) || names(pid, token)),
+    )
+    .map(({ pid, startTicks }) => ({ pid, startTicks, commandLine: commandLine(pid) }));
+}
+
+/** Ends a leaked process, unless its pid belongs to another one by now. */
+export function killLeaked(leaked: LeakedProcess): void {
+  if (stat(leaked.pid)?.startTicks !== leaked.startTicks) return;
+  try {
+    process.kill(leaked.pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+interface ProcessStat {
+  readonly pid: number;
+  readonly parent: number;
+  readonly state: string;
+  readonly startTicks: number;
+}
+
+function all(): ProcessStat[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.map((pid) => stat(Number(pid))).filter((one) => one !== undefined);
+}
+
+function stat(pid: number): ProcessStat | undefined {
+  const text = read(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { pid, parent: Number(fields[1]), state: fields[0] ?? "", startTicks: Number(fields[19]) };
+}
+
+function descendants(processes: readonly ProcessStat[], root: number): Set<number> {
+  const found = new Set<number>([root]);
+  for (let before = 0; before !== found.size;) {
+    before = found.size;
+    for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid);
+  }
+  found.delete(root);
+  return found;
+}
+
+function names(pid: number, token: string): boolean {
+  const files = ["cmdline", "environ", "mountinfo"].map((name) => read(`/proc/${pid}/${name}`));
+  const links = [`/proc/${pid}/cwd`, ...descriptors(pid)].map(target);
+  return [...files, ...links].some((text) => text?.includes(token) === true);
+}
+
+function descriptors(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((name) => `/proc/${pid}/fd/${name}`);
+  } catch {
+    return [];
+  }
+}
+
+function commandLine(pid: number): string {
+  return (read(`/proc/${pid}/cmdline`) ?? "").replaceAll("\0", " ").trim();
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
+}
+
+function target(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
