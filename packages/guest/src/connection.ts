@@ -22,6 +22,8 @@ export class Connection {
   #early: Buffer[] = [];
   #gone: { readonly cause: unknown } | undefined;
   #closing: Promise<void> | undefined;
+  /** Of writes under way: a stream that is destroyed forgets the one it is at. */
+  readonly #writing = new Set<() => void>();
 
   constructor(stream: Duplex) {
     this.#stream = stream;
@@ -55,8 +57,12 @@ export class Connection {
   write(bytes: Uint8Array): Promise<void> {
     if (!this.isOpen) return Promise.resolve();
     return new Promise((resolve) => {
+      this.#writing.add(resolve);
       // An error is also an event of the stream, which is where it is handled.
-      this.#stream.write(bytes, () => resolve());
+      this.#stream.write(bytes, () => {
+        this.#writing.delete(resolve);
+        resolve();
+      });
     });
   }
 
@@ -103,6 +109,8 @@ export class Connection {
   #end(cause: unknown): void {
     if (this.#gone !== undefined) return;
     this.#gone = { cause };
+    for (const settle of this.#writing) settle();
+    this.#writing.clear();
     this.#receiver?.onGone(cause);
   }
 }

@@ -67,7 +67,9 @@ async function callConnect(connect: Connect, deadline: Deadline): Promise<Duplex
   if (deadline.signal.aborted) throw deadline.error("not-started");
   const over = Promise.withResolvers<undefined>();
   const release = deadline.onOver(() => over.resolve(undefined));
-  const connecting = connect({ timeoutMs: deadline.remainingMs, signal: deadline.signal });
+  const { remainingMs: timeoutMs, signal } = deadline;
+  // As a promise also of what it throws before it returns one.
+  const connecting = (async () => await connect({ timeoutMs, signal }))();
   try {
     const stream = await Promise.race([connecting, over.promise]);
     if (stream !== undefined) return stream;

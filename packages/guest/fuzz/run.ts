@@ -1,0 +1,52 @@
+import { type CorpusEntry, readCorpus } from "./corpus.ts";
+import { feed, type Outcome } from "./host-parser.ts";
+import { mutate, split } from "./mutate.ts";
+import { Random } from "./random.ts";
+
+/** Which iterations to run. */
+export interface FuzzRun {
+  readonly seed: number;
+  readonly first: number;
+  readonly iterations: number;
+}
+
+/** How many streams came how far. */
+export interface FuzzTally {
+  readonly stages: Record<Outcome["stage"], number>;
+  /** Error codes, and "exit" for processes that ended. */
+  readonly ends: Record<string, number>;
+}
+
+/** A broken promise, with all that is needed to see it again. */
+class FuzzFailure extends Error {
+  constructor(run: FuzzRun, iteration: number, pieces: readonly Buffer[], cause: unknown) {
+    const again = `npm run fuzz:guest -- --seed ${run.seed} --first ${iteration} --iterations 1`;
+    const hex = pieces.map((piece) => piece.toString("hex")).join(" ");
+    super(
+      `iteration ${iteration}: ${String(cause)}\nagain: ${again}\nstream, in its pieces: ${hex}`,
+      { cause },
+    );
+  }
+}
+
+/** Runs iterations one after another. */
+export async function fuzz(
+  run: FuzzRun,
+  corpus: readonly CorpusEntry[] = readCorpus(),
+): Promise<FuzzTally> {
+  const tally: FuzzTally = { stages: { "no-welcome": 0, "not-started": 0, started: 0 }, ends: {} };
+  for (let iteration = run.first; iteration < run.first + run.iterations; iteration += 1) {
+    const random = Random.of(run.seed, iteration);
+    const pieces = split(random, mutate(random, corpus));
+    let outcome: Outcome;
+    try {
+      outcome = await feed(pieces);
+    } catch (error) {
+      throw new FuzzFailure(run, iteration, pieces, error);
+    }
+    tally.stages[outcome.stage] += 1;
+    const end = outcome.code ?? (outcome.exit === undefined ? "none" : "exit");
+    tally.ends[end] = (tally.ends[end] ?? 0) + 1;
+  }
+  return tally;
+}
