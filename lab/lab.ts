@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { commandScript } from "./command-script.ts";
 import { findExecutable } from "./find-executable.ts";
@@ -41,17 +42,20 @@ export async function runInLab(options: LabOptions): Promise<MachineEnd> {
   const missing = missingForLab();
   if (missing !== undefined) throw new LabError(`Cannot start the lab: ${missing}`);
   if (options.argv.length === 0) throw new LabError("Cannot start the lab: no command is given");
+  const shared = (options.writable ?? []).map((path, index) => {
+    if (!isAbsolute(path) || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new LabError(
+        `Cannot share "${path}": a writable directory is the absolute path of one that exists`,
+      );
+    }
+    return { tag: `rw${index}`, path: resolve(path) };
+  });
   const kernel = await prepareKernel(
     options.kernel ?? "6.12",
     options.log ?? (() => undefined),
     options.signal,
   );
   const initramfs = await prepareInitramfs(kernel, options.signal);
-  const shared = (options.writable ?? []).map((path, index) => {
-    if (!isAbsolute(path))
-      throw new LabError(`A writable directory is an absolute path: "${path}"`);
-    return { tag: `rw${index}`, path: resolve(path) };
-  });
   const qemu = findExecutable("qemu-system-x86_64") ?? "qemu-system-x86_64";
   const shape = {
     kernel: join(kernel.directory, "vmlinuz"),

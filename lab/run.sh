@@ -3,7 +3,7 @@
 lab=/run/virga-lab
 b=$lab/busybox
 $b mkdir -p /dev/pts /dev/shm /dev/hugepages /sys/fs/cgroup
-$b mount -t devpts -o ptmxmode=666 devpts /dev/pts
+$b mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 $b mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 $b mount -t cgroup2 cgroup2 /sys/fs/cgroup
 $b mount -t securityfs securityfs /sys/kernel/security

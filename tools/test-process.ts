@@ -18,7 +18,8 @@ export interface TestRun {
   readonly testTimeoutMs: number;
   /** Limit of the whole run: node cannot stop a test that loops, so its process group is killed. */
   readonly limitMs: number;
-  readonly env?: Readonly<Record<string, string>>;
+  /** Where failures are printed; default: standard output. */
+  readonly output?: "inherit" | "ignore";
 }
 
 /** What it came to; `problem` is set when the run itself went wrong, so that the totals are not the whole truth. */
@@ -48,8 +49,9 @@ export async function runTestFiles(run: TestRun): Promise<TestRunResult> {
   const child = spawn(process.execPath, args, {
     cwd: run.root,
     detached: true,
-    stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, ...run.env, VIRGA_TEST_TOTALS: totalsFile },
+    stdio: ["ignore", run.output ?? "inherit", run.output ?? "inherit"],
+    // NODE_TEST_CONTEXT: a runner inside a test would otherwise refuse to run anything.
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, VIRGA_TEST_TOTALS: totalsFile },
   });
   const end = (signal: NodeJS.Signals) => {
     try {
