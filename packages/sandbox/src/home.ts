@@ -12,6 +12,8 @@ export interface Home {
   /** Guest kernels, one folder each. */
   readonly kernel: string;
   readonly initramfs: string;
+  /** The busybox that guests get. */
+  readonly busybox: string;
   /** Agent and launcher, when built from a checkout. */
   readonly native: string;
   readonly images: string;
@@ -61,8 +63,8 @@ export function homePaths(input: HomeInput = thisProcess()): Home {
  * whoever owns it could swap what is run as this user. `IO_ERROR` when one cannot be made.
  */
 export async function openHome(home: Home = homePaths()): Promise<Home> {
-  const { state, run, kernel, initramfs, native, images, templates, vms } = home;
-  for (const path of [state, run, kernel, initramfs, native, images, templates, vms]) {
+  const { state, run, kernel, initramfs, busybox, native, images, templates, vms } = home;
+  for (const path of [state, run, kernel, initramfs, busybox, native, images, templates, vms]) {
     await ownDirectory(path);
   }
   return home;
@@ -74,6 +76,7 @@ function layout(state: string, run: string): Home {
     run,
     kernel: join(state, "kernel"),
     initramfs: join(state, "initramfs"),
+    busybox: join(state, "busybox"),
     native: join(state, "native"),
     images: join(state, "images"),
     templates: join(state, "templates"),

@@ -1,4 +1,5 @@
 export { componentVersions, type ComponentVersions } from "./component-versions.ts";
+export { currentBusybox, fetchBusybox } from "./setup/busybox.ts";
 export { homePaths, openHome, type Home, type HomeInput } from "./home.ts";
 export {
   buildInitramfs,
@@ -10,6 +11,10 @@ export { importKernelFiles, type KernelFileOptions } from "./setup/kernel/kernel
 export { fetchKernelPackage, type KernelPackageOptions } from "./setup/kernel/kernel-package.ts";
 export { currentKernel, type GuestKernel } from "./setup/kernel/kernel-store.ts";
 export { ensureNative, type NativeOptions, type NativeSources } from "./setup/native.ts";
+export type { ReadyAssets } from "./setup/ready-cache.ts";
+export { ensureReady, ensureTools } from "./setup/setup.ts";
+export type { GivenFiles } from "./setup/setup-context.ts";
+export type { SetupEvent, SetupOptions, ToolSet } from "./setup/setup-options.ts";
 export { withSetupLock, type SetupLockOptions } from "./setup/setup-lock.ts";
 export {
   buildNative,

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
 import {
   buildInitramfs,
+  currentBusybox,
   currentKernel,
   ensureNative,
+  fetchBusybox,
   fetchKernelPackage,
   openHome,
   withSetupLock,
@@ -18,12 +19,10 @@ export interface TestKernel {
   readonly vmlinux: string;
 }
 
-/** What tests boot and launch, ready on disk. */
+/** What tests of VMs need, ready on disk. */
 export interface TestAssets extends TestKernel {
   /** testkit's own small init: ready, ping, counter, random, disk write, reboot, power-off over the channel. */
   readonly testInitramfs: string;
-  /** The real agent, with busybox: what `virga run` boots. */
-  readonly agentInitramfs: string;
   readonly launcher: string;
 }
 
@@ -31,7 +30,7 @@ let home: Promise<Home> | undefined;
 let kernel: Promise<TestKernel> | undefined;
 let assets: Promise<TestAssets> | undefined;
 
-/** Makes all that tests need (kernel, programs, initramfs), once per machine and state of the sources, and gives the paths. */
+/** Makes what tests boot and launch (kernel, test init, launcher), once per machine and state of the sources, and gives the paths. */
 export function testAssets(): Promise<TestAssets> {
   assets ??= makeAssets();
   return assets;
@@ -52,16 +51,26 @@ export async function testProgram(name: string): Promise<string> {
   return program;
 }
 
+/** The initramfs with the real agent and busybox: what `virga run` boots. */
+export async function agentInitramfs(): Promise<string> {
+  const { kernel, home } = await testKernel();
+  const content = {
+    init: await testProgram("agent"),
+    modules: kernel.modules,
+    busybox: await withSetupLock(
+      home,
+      async () => (await currentBusybox(home.busybox)) ?? (await fetchBusybox(home.busybox)),
+    ),
+  };
+  return (await buildInitramfs(content, home.initramfs)).path;
+}
+
 async function makeAssets(): Promise<TestAssets> {
   const base = await testKernel();
-  const { modules } = base.kernel;
-  const { initramfs } = base.home;
-  const [init, agent] = [await testProgram("test-init"), await testProgram("agent")];
-  const busybox = await busyboxPath();
+  const content = { init: await testProgram("test-init"), modules: base.kernel.modules };
   return {
     ...base,
-    testInitramfs: (await buildInitramfs({ init, modules }, initramfs, "test-initramfs")).path,
-    agentInitramfs: (await buildInitramfs({ init: agent, modules, busybox }, initramfs)).path,
+    testInitramfs: (await buildInitramfs(content, base.home.initramfs, "test-initramfs")).path,
     launcher: await testProgram("launcher"),
   };
 }
@@ -77,11 +86,4 @@ async function makeKernel(): Promise<TestKernel> {
   if (found.vmlinux === undefined)
     throw new Error(`${found.source}: it has no uncompressed kernel`);
   return { home: opened, kernel: found, vmlinux: found.vmlinux };
-}
-
-async function busyboxPath(): Promise<string> {
-  for (const path of ["/bin/busybox", "/usr/bin/busybox"]) {
-    if (existsSync(path)) return path;
-  }
-  throw new Error("busybox-static is not installed: npm test installs it");
 }

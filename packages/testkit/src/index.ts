@@ -1,4 +1,11 @@
-export { testAssets, testKernel, testProgram, type TestAssets, type TestKernel } from "./assets.ts";
+export {
+  agentInitramfs,
+  testAssets,
+  testKernel,
+  testProgram,
+  type TestAssets,
+  type TestKernel,
+} from "./assets.ts";
 export { fakeModule } from "./fake-module.ts";
 export type { Behaviour, CallRule, FakeCall, FakeName } from "./fakes/behaviour.ts";
 export type { CallEvent } from "./fakes/call-log.ts";

@@ -64,6 +64,16 @@ export async function initramfsArchive(content: InitramfsContent): Promise<Buffe
   return cpioArchive(entries);
 }
 
+/** Tells whether {@link buildInitramfs} would find this initramfs built already. */
+export async function isInitramfsBuilt(
+  content: InitramfsContent,
+  directory: string,
+  name = "initramfs",
+): Promise<boolean> {
+  const archive = await initramfsArchive(content);
+  return isSame(archivePath(archive, directory, name), archive);
+}
+
 /** Builds an initramfs into the folder `directory`, as `<name>-<hash>.cpio`, once per content. */
 export async function buildInitramfs(
   content: InitramfsContent,
@@ -71,18 +81,26 @@ export async function buildInitramfs(
   name = "initramfs",
 ): Promise<Initramfs> {
   const archive = await initramfsArchive(content);
-  const hash = createHash("sha256").update(archive).digest("hex");
-  const path = join(directory, `${name}-${hash.slice(0, 16)}.cpio`);
-  if (
-    await readFile(path).then(
-      (existing) => existing.equals(archive),
-      () => false,
-    )
-  ) {
-    return { path, hash, built: false };
-  }
+  const hash = hashOf(archive);
+  const path = archivePath(archive, directory, name);
+  if (await isSame(path, archive)) return { path, hash, built: false };
   await publishFile(path, (work) => writeFile(work, archive));
   return { path, hash, built: true };
+}
+
+function hashOf(archive: Buffer): string {
+  return createHash("sha256").update(archive).digest("hex");
+}
+
+function archivePath(archive: Buffer, directory: string, name: string): string {
+  return join(directory, `${name}-${hashOf(archive).slice(0, 16)}.cpio`);
+}
+
+async function isSame(path: string, content: Buffer): Promise<boolean> {
+  return readFile(path).then(
+    (existing) => existing.equals(content),
+    () => false,
+  );
 }
 
 async function busyboxEntries(busybox: string): Promise<CpioEntry[]> {

@@ -71,12 +71,34 @@ export async function buildNative(options: NativeBuildOptions): Promise<BuiltPro
   return programs;
 }
 
-async function buildOne(
+/**
+ * Tells whether {@link buildNative} would find every program built already. Compiles nothing; false as well when the compiler is missing, because what it would
+ * build is then not known.
+ */
+export async function isNativeBuilt(options: NativeBuildOptions): Promise<boolean> {
+  const sourceDir = resolve(options.sourceDir);
+  const outDir = resolve(options.outDir);
+  try {
+    for (const name of options.only ?? (await nativePrograms(sourceDir))) {
+      if (!(await exists((await plan(name, sourceDir, outDir, options)).path))) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface BuildPlan {
+  readonly path: string;
+  readonly sources: readonly string[];
+}
+
+async function plan(
   name: string,
   sourceDir: string,
   outDir: string,
   options: NativeBuildOptions,
-): Promise<BuiltProgram> {
+): Promise<BuildPlan> {
   const { compiler, flags } = options.sanitize ? sanitized : release;
   const common = join(sourceDir, "common");
   const sources = [
@@ -95,9 +117,21 @@ async function buildOne(
   }
   const suffix = options.sanitize ? "-sanitized" : "";
   const path = join(outDir, `virga-${name}${suffix}-${hash.digest("hex").slice(0, 16)}`);
+  return { path, sources };
+}
+
+async function buildOne(
+  name: string,
+  sourceDir: string,
+  outDir: string,
+  options: NativeBuildOptions,
+): Promise<BuiltProgram> {
+  const { path, sources } = await plan(name, sourceDir, outDir, options);
   if (await exists(path)) return { name, path, built: false };
 
-  const work = await mkdtemp(join(outDir, `.${name}-`));
+  const { compiler, flags } = options.sanitize ? sanitized : release;
+  const common = join(sourceDir, "common");
+  const work = await mkdtemp(join(outDir, `.partial-${name}-`));
   try {
     const include = await kernelHeaders(work);
     const output = join(work, "program");

@@ -1,7 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { VirgaError, errorText } from "@virga/vm";
-import { buildNative, nativePrograms } from "./native-build.ts";
+import { buildNative, isNativeBuilt, nativePrograms } from "./native-build.ts";
 
 /** Where native programs can come from. */
 export interface NativeSources {
@@ -54,6 +54,26 @@ export async function ensureNative(options: NativeOptions): Promise<Record<strin
   } catch (cause) {
     throw new VirgaError("SETUP_FAILED", errorText(cause), { cause, details: { names } });
   }
+}
+
+/** Tells whether {@link ensureNative} would have nothing to do, without doing anything. */
+export async function isNativeReady(options: NativeOptions): Promise<boolean> {
+  const { names, outDir, sources = nativeSources() } = options;
+  if (await buildsNative(sources)) {
+    return isNativeBuilt({ sourceDir: sources.checkout, outDir, only: names });
+  }
+  return carriedPrograms(names, sources.carried).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Files and folders that the programs are made from: a change of any of them may change the programs. */
+export function nativeInputs(
+  names: readonly string[],
+  sources: NativeSources = nativeSources(),
+): string[] {
+  return [sources.carried, ...[...names, "common"].map((name) => join(sources.checkout, name))];
 }
 
 async function carriedPrograms(

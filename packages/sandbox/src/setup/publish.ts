@@ -4,6 +4,12 @@ import { errnoOf } from "@virga/vm";
 
 const TEMPORARY = ".partial-";
 
+/** Makes a temporary directory in `directory`. The caller removes it; {@link removePartial} does where the caller was killed. */
+export async function makePartial(directory: string): Promise<string> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return mkdtemp(join(directory, TEMPORARY));
+}
+
 /**
  * Makes the directory `target` appear whole or not at all: `fill` writes into a temporary directory beside it, which is synced and renamed. When `target`
  * exists already it is kept and what `fill` wrote is dropped. An interruption leaves only a temporary directory, see {@link removePartial}.
@@ -13,8 +19,7 @@ export async function publishDirectory(
   fill: (directory: string) => Promise<void>,
 ): Promise<void> {
   const parent = dirname(target);
-  await mkdir(parent, { recursive: true, mode: 0o700 });
-  const work = await mkdtemp(join(parent, TEMPORARY));
+  const work = await makePartial(parent);
   try {
     await fill(work);
     await syncTree(work);
@@ -33,8 +38,7 @@ export async function publishFile(
   fill: (path: string) => Promise<void>,
 ): Promise<void> {
   const parent = dirname(target);
-  await mkdir(parent, { recursive: true, mode: 0o700 });
-  const work = await mkdtemp(join(parent, TEMPORARY));
+  const work = await makePartial(parent);
   try {
     const path = join(work, "file");
     await fill(path);

@@ -1,11 +1,11 @@
-import { mkdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { errnoOf } from "@virga/vm";
+import { currentEntry, pointTo } from "../current-link.ts";
 import { publishDirectory } from "../publish.ts";
 import { extractVmlinux } from "./kernel-image.ts";
 import type { LoadableModule } from "./module-tree.ts";
 
-const CURRENT = "current";
 const DESCRIPTION = "kernel.json";
 const FORMAT = 1;
 
@@ -65,12 +65,8 @@ export async function publishKernel(
 
 /** The kernel that new templates use, if there is one. */
 export async function currentKernel(root: string): Promise<GuestKernel | undefined> {
-  try {
-    return await readKernel(join(root, basename(await readlink(join(root, CURRENT)))));
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
+  const directory = await currentEntry(root);
+  return directory === undefined ? undefined : readKernel(directory);
 }
 
 async function readKernel(directory: string): Promise<GuestKernel | undefined> {
@@ -114,11 +110,4 @@ async function fill(
     modules: content.modules.map(({ name }) => name),
   };
   await writeFile(join(directory, DESCRIPTION), `${JSON.stringify(description, undefined, 2)}\n`);
-}
-
-async function pointTo(root: string, id: string): Promise<void> {
-  const link = join(root, `.${CURRENT}-${process.pid}`);
-  await rm(link, { force: true });
-  await symlink(id, link);
-  await rename(link, join(root, CURRENT));
 }

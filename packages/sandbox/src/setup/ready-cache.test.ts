@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { useTemporaryDirectory } from "@virga/testkit";
+import { fingerprint, readReady, writeReady } from "./ready-cache.ts";
+
+test("the fingerprint changes with any file, in folders too", async (t) => {
+  const directory = await useTemporaryDirectory(t);
+  const [file, folder] = [join(directory, "file"), join(directory, "folder")];
+  const seen = new Set<string>();
+  const look = async (): Promise<void> => {
+    const print = await fingerprint([file, folder]);
+    assert.equal(await fingerprint([file, folder]), print);
+    assert.ok(!seen.has(print));
+    seen.add(print);
+  };
+  await look();
+  await writeFile(file, "1");
+  await look();
+  await mkdir(join(folder, "deep"), { recursive: true });
+  await writeFile(join(folder, "deep/file"), "1");
+  await look();
+  await rm(join(folder, "deep/file"));
+  await writeFile(join(folder, "deep/file"), "2");
+  await look();
+  await rm(file);
+  await look();
+});
+
+test("what was noted is given while it is there and nothing it was made from has changed", async (t) => {
+  const directory = await useTemporaryDirectory(t);
+  const at = (name: string): string => join(directory, name);
+  const assets = {
+    kernelId: "k",
+    kernelRelease: "6.12",
+    kernel: at("kernel"),
+    initramfs: at("initramfs"),
+    initramfsHash: "h",
+    launcher: at("launcher"),
+  };
+  for (const path of [assets.kernel, assets.initramfs, assets.launcher]) await writeFile(path, "x");
+  const file = at("ready.json");
+  assert.equal(await readReady(file, "key"), undefined);
+  await writeReady(file, "key", assets);
+  assert.deepEqual(await readReady(file, "key"), assets);
+  assert.equal(await readReady(file, "another key"), undefined);
+  await writeFile(assets.launcher, "");
+  assert.equal(await readReady(file, "key"), undefined);
+  await writeFile(file, '{"format":1,"key":"key"');
+  assert.equal(await readReady(file, "key"), undefined);
+});

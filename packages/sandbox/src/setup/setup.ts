@@ -1,0 +1,23 @@
+import { homePaths, openHome } from "../home.ts";
+import type { ReadyAssets } from "./ready-cache.ts";
+import type { SetupOptions } from "./setup-options.ts";
+import { SetupRun } from "./setup-run.ts";
+
+/**
+ * Makes this machine able to run VMs and gives what they are made from. What is there is used; what is missing is set up, by one process at a time. Safe to
+ * repeat, also after an interruption at any point. When all is there this reads a few files and starts no process.
+ *
+ * `SETUP_NEEDED` when something is missing that may not or cannot be set up here: the hint is the exact command. `SETUP_FAILED` when a step fails. `ABORTED` by the signal.
+ */
+export async function ensureReady(options: SetupOptions = {}): Promise<ReadyAssets> {
+  const home = await openHome(options.home ?? homePaths());
+  const assets = await new SetupRun(options, home, true).ensure();
+  if (assets === undefined) throw new Error("set-up of a guest gave no assets");
+  return assets;
+}
+
+/** Sees to it that system programs are there, as {@link ensureReady} does, and to nothing else. */
+export async function ensureTools(options: SetupOptions = {}): Promise<void> {
+  const home = await openHome(options.home ?? homePaths());
+  await new SetupRun(options, home, false).ensure();
+}
