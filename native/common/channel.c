@@ -244,5 +244,11 @@ void channel_receive(struct channel *channel, const uint8_t *bytes, size_t lengt
 void channel_abort(struct channel *channel) {
   if (!channel->open) return;
   close_session(channel);
-  channel_receive(channel, NULL, 0);
+  /* Not by channel_receive(): another channel may be in the middle of that. */
+  uint8_t *held = channel->held;
+  size_t length = channel->held_length;
+  channel->held = NULL;
+  channel->held_length = 0;
+  if (length > 0) process(channel, held, length);
+  free(held);
 }

@@ -57,14 +57,14 @@ static void on_closed(struct channel *channel) {
 
 static const struct channel_events events = {on_request, on_data, on_eof, on_control, on_closed};
 
-static void pump_soon(struct connection *connection) { timer_set(&connection->again, clock_ms()); }
+void connection_wake(struct connection *connection) { timer_set(&connection->again, clock_ms()); }
 
 /* Closing waits for the timer: our caller may still be using the connection. */
 static void die(struct connection *connection) {
   if (connection->dead) return;
   connection->dead = true;
   channel_abort(&connection->channel);
-  pump_soon(connection);
+  connection_wake(connection);
 }
 
 static void bury(struct connection *connection) {
@@ -117,7 +117,7 @@ static void read_all(struct connection *connection) {
     }
     return;
   }
-  pump_soon(connection);
+  connection_wake(connection);
 }
 
 /* Writes what waits; false when some still waits. */
@@ -150,7 +150,7 @@ void connection_pump(struct connection *connection) {
       if (!connection->channel.broken && !connection_output_waits(connection)) return;
     }
   }
-  pump_soon(connection);
+  connection_wake(connection);
 }
 
 static void on_ready(struct source *source, uint32_t ready) {
@@ -212,7 +212,7 @@ struct connection *connection_open(int fd, enum connection_kind kind, const stru
   connection->next = connections;
   connections = connection;
   /* Bytes that came before we watched make no edge. */
-  pump_soon(connection);
+  connection_wake(connection);
   return connection;
 }
 

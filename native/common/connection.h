@@ -18,7 +18,7 @@ struct connection;
 
 /*
  * What a program does with its connections; all but `request` may be NULL. Must not call connection_pump() or
- * connection_drop() from within: what was produced is sent when they return.
+ * connection_drop() on the same connection: what was produced is sent when they return.
  */
 struct service {
   /* A request, checked: answer by connection_ok(), connection_fail() or connection_response(). */
@@ -55,6 +55,9 @@ struct connection *connection_open(int fd, enum connection_kind kind, const stru
 
 /* Sends what waits and asks the service for more. Call it after anything that may have made output possible. */
 void connection_pump(struct connection *connection);
+
+/* The same, soon: may be called from anywhere. */
+void connection_wake(struct connection *connection);
 
 /* Ends the session: for a socket it is closed soon after. */
 void connection_drop(struct connection *connection);

@@ -1,0 +1,103 @@
+#ifndef VIRGA_EXEC_H
+#define VIRGA_EXEC_H
+
+#include "connection.h"
+
+#include <sys/types.h>
+
+/*
+ * One program that a host started: from its REQUEST to its END, or, without a host, to its end.
+ * exec-request.c starts it, exec-life.c ends it, exec-streams.c moves its bytes.
+ */
+
+enum { EXECS_MAX = 64 };
+
+enum exec_state {
+  EXEC_FREE,
+  /* The child has not yet become the program, nor said why not. */
+  EXEC_STARTING,
+  EXEC_RUNNING,
+  /* It could not be started, and its child has yet to be reaped. */
+  EXEC_FAILED,
+};
+
+/* One end of a stream of the program; fd -1 when closed. */
+struct stream {
+  struct source source;
+  /* An edge came and has not been used up. */
+  bool ready;
+  /* out and err: its EOF is sent. */
+  bool ended;
+  /* In the exec's tail: how much may still be read. */
+  size_t tail_left;
+};
+
+struct exec {
+  enum exec_state state;
+  pid_t pid;
+  /* NULL once the host is gone. */
+  struct connection *connection;
+  bool detach, is_terminal;
+  int leaf_fd;
+  unsigned leaf_number;
+  struct source report;
+  struct stream in, out, err;
+  /* Bytes for stdin that it has not taken; the host's window bounds them. */
+  uint8_t *queue;
+  size_t queue_start, queue_length;
+  bool in_ended;
+  /* Its time limit, and after its end that of background children that hold its streams. */
+  struct timer limit, drain;
+  /* What is left of them while everything stands still; 0: not armed. */
+  uint64_t limit_left_ms, drain_left_ms;
+  bool timed_out;
+  /* The drain is over: what may still be read is what was there then. */
+  bool tail;
+  /* Whose turn it is, so that neither stream keeps the other waiting. */
+  bool err_first;
+  /* More to read and drop after the others had their turn. */
+  struct timer again;
+  bool exited, exit_sent;
+  int status;
+  /* What to say when it cannot be started. */
+  char program[128], cwd[128];
+};
+
+extern struct exec execs[EXECS_MAX];
+
+/* exec-life.c */
+struct exec *exec_allocate(void);
+/* Watches for the child's report. */
+int exec_watch_report(struct exec *exec, int fd);
+/* It cannot be watched (errno says why): answers so, and ends it. */
+void exec_give_up(struct exec *exec);
+/* Its host is gone. */
+void exec_cancelled(struct exec *exec);
+/* SIGKILL to all of it. */
+void exec_kill(struct exec *exec);
+/* A child has been reaped: whether it was an exec's. */
+bool exec_reaped(pid_t pid, int status);
+void exec_control(struct exec *exec, const struct value *control);
+/* Around the time in which everything stands still. */
+void exec_stop_clocks(void);
+void exec_start_clocks(void);
+/* Frees it when nothing is left of it. */
+void exec_settle(struct exec *exec);
+
+/* exec-streams.c */
+/* Takes over descriptors, -1 for none; all must not block. */
+int exec_streams_open(struct exec *exec, int in, int out, int err);
+void exec_streams_close(struct exec *exec);
+void exec_stream_close(struct stream *stream);
+void exec_input(struct exec *exec, const uint8_t *bytes, size_t length);
+void exec_input_end(struct exec *exec);
+/* Nobody reads it any more: what waits and what comes is dropped. */
+void exec_input_drop(struct exec *exec);
+/* For the service: produces output when there is room. */
+bool exec_produce(struct exec *exec);
+/* The time for background children is over. */
+void exec_streams_finish(struct exec *exec);
+/* Without a host: reads and drops. */
+void exec_discard(struct exec *exec);
+
+#endif

@@ -1,0 +1,86 @@
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* In the child. */
+static _Noreturn void report(const struct spawn *spawn, int step, int error, int exists) {
+  struct spawn_report report = {.step = step, .error = error, .exists = exists};
+  if (write(spawn->report_fd, &report, sizeof report) < 0) _exit(126);
+  _exit(127);
+}
+
+static int exists(const char *path) { return access(path, F_OK) == 0; }
+
+/* Tries each directory of PATH as execvp does, but without its shell for files of unknown format. */
+static _Noreturn void run_from_path(const struct spawn *spawn) {
+  const char *name = spawn->arguments[0];
+  int error = ENOENT, found = 0;
+  char file[PATH_MAX];
+  for (const char *at = spawn->path; name[0] != 0; at++) {
+    int length = (int)strcspn(at, ":");
+    const char *directory = length == 0 ? "." : at;
+    int used = snprintf(file, sizeof file, "%.*s/%s", length == 0 ? 1 : length, directory, name);
+    if (used < (int)sizeof file) {
+      execve(file, spawn->arguments, spawn->environment);
+      if (errno != ENOENT && errno != ENOTDIR) {
+        error = errno;
+        found = exists(file);
+        /* One that may not be run does not hide a later one that may. */
+        if (errno != EACCES) break;
+      } else if (exists(file)) {
+        error = errno;
+        found = 1;
+        break;
+      }
+    }
+    at += length;
+    if (*at == 0) break;
+  }
+  report(spawn, SPAWN_PROGRAM, error, found);
+}
+
+static _Noreturn void become(const struct spawn *spawn) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  signal(SIGPIPE, SIG_DFL);
+  umask(022);
+  if (setsid() < 0) report(spawn, SPAWN_DESCRIPTORS, errno, 0);
+  if (dup2(spawn->in, 0) < 0 || dup2(spawn->out, 1) < 0 || dup2(spawn->err, 2) < 0) {
+    report(spawn, SPAWN_DESCRIPTORS, errno, 0);
+  }
+  if (spawn->is_terminal && ioctl(0, TIOCSCTTY, 0) != 0) report(spawn, SPAWN_DESCRIPTORS, errno, 0);
+  if (chdir(spawn->cwd) != 0) report(spawn, SPAWN_CWD, errno, 0);
+  if (strchr(spawn->arguments[0], '/') == NULL) run_from_path(spawn);
+  execve(spawn->arguments[0], spawn->arguments, spawn->environment);
+  int error = errno;
+  report(spawn, SPAWN_PROGRAM, error, exists(spawn->arguments[0]));
+}
+
+pid_t spawn(const struct spawn *spawn) {
+  pid_t pid;
+  if (spawn->leaf_fd >= 0) {
+    struct clone_args arguments = {
+        .flags = CLONE_INTO_CGROUP,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)spawn->leaf_fd,
+    };
+    pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+  } else {
+    pid = fork();
+  }
+  if (pid == 0) become(spawn);
+  return pid;
+}
