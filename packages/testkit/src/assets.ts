@@ -26,19 +26,25 @@ export interface TestAssets extends TestKernel {
   readonly launcher: string;
 }
 
+/** How to make test assets. */
+export interface TestAssetOptions {
+  /** Told before something is fetched or built that takes a while. */
+  readonly onStep?: (message: string) => void;
+}
+
 let home: Promise<Home> | undefined;
 let kernel: Promise<TestKernel> | undefined;
 let assets: Promise<TestAssets> | undefined;
 
 /** Makes what tests boot and launch (kernel, test init, launcher), once per machine and state of the sources, and gives the paths. */
-export function testAssets(): Promise<TestAssets> {
-  assets ??= makeAssets();
+export function testAssets(options: TestAssetOptions = {}): Promise<TestAssets> {
+  assets ??= makeAssets(options);
   return assets;
 }
 
 /** The kernel alone, for tests that bring an initramfs of their own. */
-export function testKernel(): Promise<TestKernel> {
-  kernel ??= makeKernel();
+export function testKernel(options: TestAssetOptions = {}): Promise<TestKernel> {
+  kernel ??= makeKernel(options);
   return kernel;
 }
 
@@ -65,8 +71,8 @@ export async function agentInitramfs(): Promise<string> {
   return (await buildInitramfs(content, home.initramfs)).path;
 }
 
-async function makeAssets(): Promise<TestAssets> {
-  const base = await testKernel();
+async function makeAssets(options: TestAssetOptions): Promise<TestAssets> {
+  const base = await testKernel(options);
   const content = { init: await testProgram("test-init"), modules: base.kernel.modules };
   return {
     ...base,
@@ -75,14 +81,15 @@ async function makeAssets(): Promise<TestAssets> {
   };
 }
 
-async function makeKernel(): Promise<TestKernel> {
+async function makeKernel({ onStep }: TestAssetOptions): Promise<TestKernel> {
   home ??= openHome();
   const opened = await home;
-  const found = await withSetupLock(
-    opened,
-    async () =>
-      (await currentKernel(opened.kernel)) ?? (await fetchKernelPackage({ root: opened.kernel })),
-  );
+  const found = await withSetupLock(opened, async () => {
+    const current = await currentKernel(opened.kernel);
+    if (current !== undefined) return current;
+    onStep?.("Fetching the guest kernel (about 35 MB; it is unpacked, not installed)");
+    return fetchKernelPackage({ root: opened.kernel });
+  });
   if (found.vmlinux === undefined)
     throw new Error(`${found.source}: it has no uncompressed kernel`);
   return { home: opened, kernel: found, vmlinux: found.vmlinux };

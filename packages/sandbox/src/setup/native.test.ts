@@ -40,7 +40,7 @@ test(
     assert.equal(await buildsNative(sources), true);
     assert.equal(await isNativeReady(options), false);
     const { agent } = await ensureNative(options);
-    assert.ok(agent?.startsWith(options.outDir));
+    assert.ok(agent !== undefined && agent.startsWith(options.outDir));
     assert.equal(spawnSync(agent).status, 3);
     assert.equal(await isNativeReady(options), true);
     await writeFile(join(sources.checkout, "agent/main.c"), "int main(void) { broken }\n");
