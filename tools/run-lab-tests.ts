@@ -56,8 +56,12 @@ export async function runLabTests(
 function skipReason({ driver }: Pass): string | false {
   const lab = prerequisite("lab", missingForLab());
   if (lab !== false || driver === "qemu") return lab;
-  const found = findExecutable("cloud-hypervisor") !== undefined;
-  return prerequisite("cloud-hypervisor", found ? undefined : "NOT TESTED, it is not on PATH");
+  const named = process.env["VIRGA_CLOUD_HYPERVISOR"] ?? "";
+  const found = named !== "" || findExecutable("cloud-hypervisor") !== undefined;
+  return prerequisite(
+    "cloud-hypervisor",
+    found ? undefined : "NOT TESTED, it is neither on PATH nor named by VIRGA_CLOUD_HYPERVISOR",
+  );
 }
 
 async function runPass(
