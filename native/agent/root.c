@@ -113,6 +113,8 @@ static void make_usual_places(void) {
 void root_setup(void) {
   char device[64];
   if (!boot_word("virga.root=", device, sizeof device)) {
+    /* The archive's maker may have had a strict umask. */
+    chmod("/", 0755);
     make_usual_places();
     return;
   }
