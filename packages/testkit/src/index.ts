@@ -20,3 +20,5 @@ export type { ConformanceSubject } from "./conformance/conformance-subject.ts";
 export { askFakeGuest, fakeGuestProbe } from "./conformance/fake-guest-probe.ts";
 export type { GuestProbe } from "./conformance/guest-probe.ts";
 export { rejectsWithCode } from "./conformance/reject-code.ts";
+export { fakeConfig, fakeSubject } from "./conformance/fake-subject.ts";
+export { managerOn } from "./conformance/conformance-subject.ts";

@@ -42,12 +42,14 @@ export async function destroyMachine(
     machine.control.close();
     const lock = await operation.step("lock", () => lockForRemoval(machine));
     await operation.step("stop again", stop);
+    machine.process.unwatch();
+    // Reaped, and told of with the last lines of a log that is about to go.
+    await machine.exited;
     await tolerate(machine, operation, "intents", () => removeIntents(layout.intent));
     await tolerate(machine, operation, "remove", () =>
       removeDirectory(layout.directory, layout.lock),
     );
     lock?.release();
-    machine.process.unwatch();
     machine.setState("stopped");
   } catch (error) {
     machine.setState("failed");

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { Duplex } from "node:stream";
 import type { Vm } from "@virga/vm";
 import type { GuestProbe } from "./guest-probe.ts";
 
@@ -8,21 +9,29 @@ const CONNECT_MS = 10_000;
 export async function askFakeGuest(vm: Vm, request: string): Promise<string> {
   const stream = await vm.connectGuest({ timeoutMs: CONNECT_MS });
   try {
-    stream.write(`${request}\n`);
-    let text = "";
-    for await (const chunk of stream) {
-      text += String(chunk);
-      if (text.includes("\n")) break;
-    }
-    const line = text.split("\n", 1)[0] ?? "";
-    if (!/^ok( |$)/.test(line)) throw new Error(`the fake guest answered ${JSON.stringify(text)}`);
+    const line = await firstLine(stream, `${request}\n`);
+    if (!/^ok( |$)/.test(line)) throw new Error(`the fake guest answered ${JSON.stringify(line)}`);
     return line.slice(3);
   } finally {
     if (!stream.closed) {
+      const closed = once(stream, "close");
       stream.destroy();
-      await once(stream, "close");
+      await closed;
     }
   }
+}
+
+function firstLine(stream: Duplex, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    stream.on("error", reject);
+    stream.on("close", () => reject(new Error(`the guest hung up after ${JSON.stringify(text)}`)));
+    stream.on("data", (chunk: Buffer) => {
+      text += chunk.toString("utf8");
+      if (text.includes("\n")) resolve(text.split("\n", 1)[0] ?? "");
+    });
+    stream.write(request);
+  });
 }
 
 /** The guest of the fake hypervisors. */

@@ -65,9 +65,7 @@ export class ChVm {
       return { status: 400, chain: ["Failed to deserialize JSON", "missing field `payload`"] };
     this.#config = config;
     this.#state = "Created";
-    for (const output of [config.console, config.serial]) {
-      if (output?.mode === "File" && output.file !== undefined) writeFileSync(output.file, "");
-    }
+    openOutputs(config);
     return done;
   }
 
@@ -96,6 +94,7 @@ export class ChVm {
     const loaded = load(source);
     if ("chain" in loaded) return refused("VmRestore", ...loaded.chain);
     this.#config = loaded.config;
+    openOutputs(loaded.config);
     const problem = await this.#start(loaded.config, loaded.memory);
     if (problem !== undefined) {
       this.#config = undefined;
@@ -201,7 +200,8 @@ export class ChVm {
       memoryFile: sharedFile(config),
       onEnd: (end) => this.#onGuestEnd(end),
     });
-    if (memory !== undefined && !guest.load(memory)) return ["Invalid memory content"];
+    if (memory === undefined) guest.forget();
+    else if (!guest.load(memory)) return ["Invalid memory content"];
     if (config.vsock !== undefined) {
       const problem = await this.#listen(config.vsock.socket, guest);
       if (problem !== undefined) return ["Cannot create virtio-vsock backend", problem];
@@ -237,7 +237,6 @@ export class ChVm {
 
   #onGuestEnd(end: GuestEnd): void {
     if (end === "poweroff") {
-      this.#host.emit("vm", "shutdown");
       this.#host.onPowerOff();
     } else if (end === "reboot") {
       // The real one builds the VM again in the same process: a guest that nobody has initialised goes on.
@@ -255,6 +254,13 @@ export class ChVm {
       (one) => one?.mode === "File",
     );
     if (output?.file !== undefined) writeFileSync(output.file, text, { flag: "a" });
+  }
+}
+
+/** The real one truncates its output files at each create and restore. */
+function openOutputs(config: ChConfig): void {
+  for (const output of [config.console, config.serial]) {
+    if (output?.mode === "File" && output.file !== undefined) writeFileSync(output.file, "");
   }
 }
 
@@ -283,7 +289,9 @@ function sharedFile(config: ChConfig): string | undefined {
 function stateJson(bytes: number, balloonBytes: number): string {
   const memory = {
     memory_ranges: { data: [{ gpa: 0, length: bytes }] },
-    guest_ram_mappings: [{ slot: 0, gpa: 0, size: bytes, zone_id: "mem0", file_offset: 0 }],
+    guest_ram_mappings: [
+      { slot: 0, gpa: 0, size: bytes, zone_id: "memory", virtio_mem: false, file_offset: 0 },
+    ],
   };
   return JSON.stringify({
     id: "vm",

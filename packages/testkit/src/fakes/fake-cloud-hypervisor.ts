@@ -1,5 +1,13 @@
 // A process that behaves as Cloud Hypervisor 53.0 towards its manager. usage: fake-cloud-hypervisor DIRECTORY [ARG…], ARG as for the real one.
-import { appendFileSync, closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { readBehaviour } from "./behaviour.ts";
 import { CallRunner, type Outcome, type Reply } from "./call-rule.ts";
@@ -23,14 +31,18 @@ const eventPath = flags.get("--event-monitor");
 
 const vm = new ChVm({
   emit,
-  onPowerOff: end,
+  onPowerOff: () => end("VM guest exit event"),
   isDeaf: () => readBehaviour(directory).deafGuest === true,
 });
 
-await prepareProcess(directory, end);
+await prepareProcess(directory, () => end("VM exit event"));
 if (eventPath !== undefined) writeFileSync(eventPath, "", { mode: 0o600 });
 emit("vmm", "starting");
-const routes = chRoutes(vm, () => versionOf(directory), end);
+const routes = chRoutes(
+  vm,
+  () => versionOf(directory),
+  () => end("VM exit event"),
+);
 const runner = new CallRunner(directory);
 await listen(socketPath);
 
@@ -65,8 +77,12 @@ function emit(
   );
 }
 
-/** A clean end: the API socket goes, its lock file stays. */
-function end(): void {
+/** A clean end: the API socket goes, its lock file stays. Only the log tells who wanted it. */
+function end(why: string): void {
+  writeSync(
+    2,
+    `cloud-hypervisor: ${String(process.uptime())}s: <vmm> INFO:vmm/src/lib.rs -- ${why}\n`,
+  );
   vm.delete();
   emit("vmm", "shutdown");
   rmSync(socketPath, { force: true });

@@ -12,6 +12,7 @@ const PROGRAM = "qemu-system-x86_64";
 const [directory = "", ...argv] = process.argv.slice(2);
 const options = orFail(() => parseQemuOptions(argv));
 await prepareProcess(directory, () => {
+  trace("qemu_system_shutdown_request", "reason=4");
   end(0, `terminating on signal 15 from pid ${process.ppid} (fake)`);
 });
 for (const path of [...options.payload, ...options.disks]) {
@@ -25,10 +26,10 @@ const machine = orFail(
       version: versionOf(directory),
       emit: (event, data) => qmp.emit(event, data),
       exit: end,
+      trace,
     }),
 );
 const qmp = new QmpServer(machine, new CallRunner(directory));
-const remove = (path: string): void => rmSync(path, { force: true });
 try {
   for (const path of options.guestPorts) await listenOn(oneClientServer(serveGuest), path, remove);
   for (const path of options.qmpSockets) await listenOn(qmp.socketServer(), path, remove);
@@ -36,6 +37,14 @@ try {
   fail(1, `${PROGRAM}: ${String(error)}`);
 }
 machine.start();
+
+function remove(path: string): void {
+  rmSync(path, { force: true });
+}
+
+function trace(event: string, text: string): void {
+  if (options.traces.has(event)) writeSync(2, `${event} ${text}\n`);
+}
 
 function serveGuest(socket: Parameters<typeof machine.guest.serve>[0]): void {
   if (readBehaviour(directory).deafGuest === true) socket.resume();

@@ -1,8 +1,13 @@
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { FakeCall } from "./behaviour.ts";
 import { FakeGuest, readMemory, writeMemory, type GuestEnd } from "./fake-guest.ts";
 import type { QemuOptions } from "./qemu-options.ts";
-import { receiveMigration, sendMigration, type MigrationStream } from "./qemu-migration.ts";
+import {
+  encodeMigration,
+  receiveMigration,
+  sendMigration,
+  type MigrationStream,
+} from "./qemu-migration.ts";
 import { QmpError, type QmpMachine } from "./qmp-server.ts";
 
 type Status = "prelaunch" | "inmigrate" | "running" | "paused" | "postmigrate" | "guest-panicked";
@@ -13,6 +18,8 @@ export interface QemuHost {
   readonly emit: (event: string, data?: object) => void;
   /** Ends the process; `message` goes to the log. */
   readonly exit: (code: number, message?: string) => void;
+  /** Writes a trace event to the log, where the command line enables it. */
+  readonly trace: (event: string, text: string) => void;
 }
 
 const shared: Readonly<Record<string, FakeCall>> = {
@@ -21,6 +28,7 @@ const shared: Readonly<Record<string, FakeCall>> = {
   stop: "pause",
   balloon: "balloon",
   migrate: "snapshot",
+  "xen-save-devices-state": "snapshot",
   "migrate-incoming": "restore",
   quit: "quit",
 };
@@ -56,6 +64,7 @@ export class QemuMachine implements QmpMachine {
       memoryFile: memoryFile?.shared === true ? memoryFile.path : undefined,
       onEnd: (end) => this.#onGuestEnd(end),
     });
+    if (options.incoming === undefined) this.guest.forget();
   }
 
   /** Boots, waits for `cont`, or waits for a state, as the command line says. */
@@ -102,11 +111,21 @@ export class QemuMachine implements QmpMachine {
       case "migrate_cancel":
         if (this.#migration["status"] === "active") this.#migration = { status: "cancelled" };
         return {};
+      case "xen-save-devices-state":
+        writeFileSync(String(argument["filename"]), encodeMigration(this.#state(undefined)));
+        return {};
+      case "pmemsave":
+        return this.#saveMemory(
+          Number(argument["val"]),
+          Number(argument["size"]),
+          String(argument["filename"]),
+        );
       case "query-migrate":
         return this.#migration;
       case "migrate-incoming":
         return this.#incoming(String(argument["uri"]));
       case "quit":
+        this.#host.trace("qemu_system_shutdown_request", "reason=2");
         this.#host.emit("SHUTDOWN", { guest: false, reason: "host-qmp-quit" });
         setImmediate(() => this.#host.exit(0));
         return {};
@@ -188,11 +207,8 @@ export class QemuMachine implements QmpMachine {
       throw new QmpError("GenericError", "Guest is waiting for an incoming migration");
     const leavesMemory =
       this.#capabilities.has("x-ignore-shared") && this.#options.memoryFile?.shared === true;
-    const stream: MigrationStream = {
-      memory: leavesMemory ? undefined : this.guest.dump().toString("base64"),
-      memoryBytes: this.#options.memoryBytes,
-      balloonBytes: this.#balloonBytes,
-    };
+    const memory = leavesMemory ? undefined : this.guest.dump().toString("base64");
+    const stream = this.#state(memory);
     this.#setMigration("active");
     void sendMigration(uri, stream).then(
       () => {
@@ -202,6 +218,19 @@ export class QemuMachine implements QmpMachine {
       },
       (error: unknown) => this.#setMigration("failed", { "error-desc": String(error) }),
     );
+    return {};
+  }
+
+  #state(memory: string | undefined): MigrationStream {
+    const { memoryBytes } = this.#options;
+    return { memory, memoryBytes, balloonBytes: this.#balloonBytes };
+  }
+
+  /** Guest-physical memory: what is not zero lies at its start. */
+  #saveMemory(address: number, bytes: number, path: string): object {
+    rmSync(path, { force: true });
+    const content = address === 0 ? this.guest.dump() : Buffer.alloc(0);
+    writeMemory(path, content.subarray(0, bytes), bytes);
     return {};
   }
 
@@ -249,12 +278,16 @@ export class QemuMachine implements QmpMachine {
     if (end === "panic") {
       this.#print("fake guest: Kernel panic - not syncing\n");
       this.#host.emit("GUEST_PANICKED", { action: "poweroff" });
-      this.#host.exit(0);
+      this.#host.trace("qemu_system_shutdown_request", "reason=8");
+      this.#host.exit(this.#options.panicCode);
     } else if (end === "poweroff" || this.#options.exitsOnReboot) {
       this.#host.emit("SHUTDOWN", {
         guest: true,
         reason: end === "poweroff" ? "guest-shutdown" : "guest-reset",
       });
+      // A reboot is the one orderly end that 7.2 does not trace as a request.
+      if (end === "poweroff") this.#host.trace("qemu_system_shutdown_request", "reason=6");
+      this.#host.trace("runstate_set", "current_run_state 9 (running) new_state 7 (shutdown)");
       this.#host.exit(0);
     } else {
       this.#host.emit("RESET", { guest: true, reason: "guest-reset" });

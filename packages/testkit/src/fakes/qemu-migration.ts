@@ -14,9 +14,14 @@ export interface MigrationStream {
 const HEADER = Buffer.from("5145564d00000003", "hex");
 const LONGEST_BYTES = 65_536;
 
+/** The bytes of a state, in a stream or in a file. */
+export function encodeMigration(stream: MigrationStream): Buffer {
+  return Buffer.concat([HEADER, Buffer.from(`${JSON.stringify(stream)}\n`)]);
+}
+
 /** Writes the state to `unix:PATH`, which somebody listens on, or to the inherited descriptor of `fd:N`. */
 export function sendMigration(uri: string, stream: MigrationStream): Promise<void> {
-  const bytes = Buffer.concat([HEADER, Buffer.from(`${JSON.stringify(stream)}\n`)]);
+  const bytes = encodeMigration(stream);
   const [, scheme, place = ""] = /^(unix|fd):(.*)$/.exec(uri) ?? [];
   if (scheme === undefined) return Promise.reject(new Error(`unknown migration protocol: ${uri}`));
   if (scheme === "fd") {

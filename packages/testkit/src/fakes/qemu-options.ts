@@ -14,6 +14,10 @@ export interface QemuOptions {
   readonly incoming: string | undefined;
   readonly hasBalloon: boolean;
   readonly exitsOnReboot: boolean;
+  /** Exit code after the guest's panic. */
+  readonly panicCode: 0 | 1;
+  /** Trace events that go to the log. */
+  readonly traces: ReadonlySet<string>;
   readonly pidFile: string | undefined;
 }
 
@@ -129,6 +133,8 @@ export function parseQemuOptions(words: readonly string[]): QemuOptions {
     incoming: one("-incoming"),
     hasBalloon: driven("virtio-balloon").length > 0,
     exitsOnReboot: values.has("-no-reboot") || (one("-action") ?? "").includes("reboot=shutdown"),
+    panicCode: (one("-action") ?? "").includes("panic=exit-failure") ? 1 : 0,
+    traces: new Set(all("-trace").map((trace) => trace.get("enable") ?? trace.get("") ?? "")),
     pidFile: one("-pidfile"),
   };
 }

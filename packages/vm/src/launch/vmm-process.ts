@@ -20,7 +20,7 @@ export interface VmmProcess {
   signal(name: NodeJS.Signals): void;
   /** Whether the watch keeps this Node process running. Off at first. */
   keepAlive(on: boolean): void;
-  /** Stops the watch of a process that is not our child. */
+  /** Stops the watch of a process that is not our child; one that has ended is still told of. */
   unwatch(): void;
 }
 
@@ -79,7 +79,10 @@ export function watchProcess(identity: ProcessIdentity): VmmProcess {
     isAlive: () => isSameProcess(identity),
     signal: (name) => sendSignal(identity, name),
     keepAlive: (on) => (on ? timer.ref() : timer.unref()),
-    unwatch: () => clearInterval(timer),
+    unwatch: () => {
+      look();
+      clearInterval(timer);
+    },
   };
 }
 
