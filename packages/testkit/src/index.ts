@@ -22,3 +22,5 @@ export type { GuestProbe } from "./conformance/guest-probe.ts";
 export { rejectsWithCode } from "./conformance/reject-code.ts";
 export { fakeConfig, fakeSubject } from "./conformance/fake-subject.ts";
 export { managerOn } from "./conformance/conformance-subject.ts";
+export { startFakeQmp } from "./fake-qmp.ts";
+export type { FakeQmp, FakeQmpOptions, QmpHandler } from "./fake-qmp.ts";

@@ -20,6 +20,8 @@ export type {
   HypervisorCapabilities,
   HypervisorDriver,
 } from "./hypervisor/port.ts";
+export { qemuDriver } from "./hypervisor/qemu/driver.ts";
+export type { QemuDriverOptions } from "./hypervisor/qemu/driver.ts";
 export type { Isolation } from "./launch/isolation.ts";
 export { acquireLock, tryLock } from "./lock.ts";
 export type { HeldLock, LockOptions } from "./lock.ts";

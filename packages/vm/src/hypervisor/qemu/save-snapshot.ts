@@ -1,0 +1,75 @@
+import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { VirgaError, abortedError } from "../../errors.ts";
+import { copySparse } from "../../snapshot/sparse-copy.ts";
+import type { CallOptions, SnapshotOutput, VmContext } from "../port.ts";
+import { DEVICES_FILE, MEMORY_FILE } from "./files.ts";
+import type { QmpSession } from "./qmp-session.ts";
+import { savePrivateMemory } from "./save-private-memory.ts";
+
+const MIB = 1 << 20;
+
+/** `QEVM`, with which each saved state begins. */
+const STATE_MAGIC = 0x51_45_56_4d;
+
+/**
+ * Saves a paused VM into `layout.host.out`: the devices by QEMU itself, the memory as a file that clones can map.
+ *
+ * Not by `migrate`: after it QEMU refuses another one until the guest has run again, and a paused VM may be snapshotted twice. The command used here is named
+ * after Xen and works everywhere; with `live` false it leaves the disks open.
+ */
+export async function saveSnapshot(
+  context: VmContext,
+  qmp: QmpSession,
+  options: CallOptions,
+): Promise<SnapshotOutput> {
+  const { config, layout } = context;
+  const memoryPath = join(layout.host.out, MEMORY_FILE);
+  // It also waits for requests of the disks that are under way, so it comes first.
+  await qmp.execute("xen-save-devices-state", {
+    filename: join(layout.inside.out, DEVICES_FILE),
+    live: false,
+  });
+  await checkState(join(layout.host.out, DEVICES_FILE));
+  const bytes = config.memoryMib * MIB;
+  if (sharesMemory(context)) await savePrivateMemory(context, qmp, memoryPath);
+  else await copyMemory(layout.host.memory, memoryPath, options);
+  return {
+    files: [DEVICES_FILE, MEMORY_FILE],
+    memory: { form: "file", file: MEMORY_FILE, bytes },
+  };
+}
+
+/** Whether the VM maps the memory of its snapshot, and so has no complete file of its own. */
+function sharesMemory({ config }: VmContext): boolean {
+  return config.snapshotDirectory !== undefined && config.restoreMode === "shared";
+}
+
+async function copyMemory(from: string, to: string, options: CallOptions): Promise<void> {
+  const limit = AbortSignal.timeout(options.timeoutMs);
+  const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]);
+  try {
+    await copySparse(from, to, { signal });
+  } catch (error) {
+    if (options.signal?.aborted === true) throw abortedError("saving the memory", options.signal);
+    if (!limit.aborted) throw error;
+    throw new VirgaError("TIMEOUT", `Saving the memory took longer than ${options.timeoutMs} ms`, {
+      cause: error,
+      details: { timeoutMs: options.timeoutMs },
+    });
+  }
+}
+
+async function checkState(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    if (bytesRead === 4 && buffer.readUInt32BE() === STATE_MAGIC) return;
+  } finally {
+    await file.close();
+  }
+  const { size } = await stat(path);
+  throw new VirgaError("SNAPSHOT_FAILED", `QEMU wrote no device state: ${path} has ${size} bytes`, {
+    details: { path, size },
+  });
+}
