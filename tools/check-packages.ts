@@ -1,4 +1,5 @@
 // Packs each published package and checks the tarball: nothing missing, exports resolve, no built-in test files.
+// Without prepack, so that no compiler is needed: what it adds is tested by packed.vm.test.ts.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +22,7 @@ try {
   const workspaces = packages.flatMap((name) => ["-w", `packages/${name}`]);
   const output = execFileSync(
     "npm",
-    ["pack", "--json", "--pack-destination", work, ...workspaces],
+    ["pack", "--json", "--ignore-scripts", "--pack-destination", work, ...workspaces],
     {
       cwd: root,
       encoding: "utf8",

@@ -1,0 +1,142 @@
+// The packages as users get them: packed, installed in another place, used from there.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { prerequisite } from "@virga/testkit";
+import * as virga from "virga";
+import { nativePrograms } from "../packages/sandbox/src/setup/native-build.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const packages = ["vm", "guest", "sandbox", "cli"];
+const hasCompiler = spawnSync("musl-gcc", ["--version"]).status === 0;
+const skip = prerequisite(
+  "compiler",
+  hasCompiler ? undefined : "musl-gcc is not installed, which packing needs",
+);
+
+const consumer = `
+import type { Duplex } from "node:stream";
+import { VERSION } from "virga";
+import { AgentClient } from "@virga/guest";
+import { ensureNative } from "@virga/sandbox";
+import { VmManager, isVirgaError, type VmConfig } from "@virga/vm";
+
+const version: string = VERSION;
+// @ts-expect-error The type is known, and not any.
+const number: number = VERSION;
+export const config: VmConfig = { sandboxId: "a", kernel: "/vmlinux", memoryMib: 256 };
+// @ts-expect-error Memory is a number.
+export const wrong: VmConfig = { sandboxId: "a", memoryMib: "256" };
+export async function connect(manager: VmManager): Promise<Duplex> {
+  await using vm = await manager.create(config);
+  return vm.connectGuest({ timeoutMs: 1_000 });
+}
+export { AgentClient, ensureNative, isVirgaError, number, version };
+`;
+
+describe("packed packages, installed in another place", { skip }, () => {
+  let work: string;
+  let home: string;
+
+  function run(command: string, ...args: string[]): string {
+    const env: NodeJS.ProcessEnv = {};
+    for (const [name, value] of Object.entries(process.env)) {
+      // What an outer npm and node tell their children would tie this npm to the checkout.
+      if (
+        !/^(?:npm_(?!config_)|npm_config_local_prefix$|NODE_OPTIONS$|NODE_TEST_|VIRGA_)/u.test(name)
+      )
+        env[name] = value;
+    }
+    env["PATH"] = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`;
+    const cwd = command === "npm" && args[0] === "pack" ? root : home;
+    const { status, stdout, stderr, error } = spawnSync(command, args, {
+      cwd,
+      encoding: "utf8",
+      env,
+    });
+    const output = `${stdout}${stderr}${error?.message ?? ""}`;
+    assert.equal(status, 0, `${command} ${args.join(" ")}:\n${output}`);
+    return stdout;
+  }
+
+  before(() => {
+    work = realpathSync(mkdtempSync(join(tmpdir(), "virga-packed-")));
+    home = join(work, "consumer");
+    mkdirSync(home);
+    const workspaces = packages.flatMap((name) => ["-w", `packages/${name}`]);
+    const packed = run("npm", "pack", "--json", "--pack-destination", work, ...workspaces);
+    const tarballs: { filename: string }[] = Object.values(
+      JSON.parse(packed.slice(packed.search(/^[[{]/mu))),
+    );
+    assert.equal(tarballs.length, packages.length);
+    writeFileSync(join(home, "package.json"), '{"name":"consumer","private":true,"type":"module"}');
+    const files = tarballs.map(({ filename }) => join(work, filename));
+    run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", ...files);
+  });
+
+  after(() => {
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  test("the command runs", () => {
+    const { VERSION } = virga;
+    assert.equal(run(join(home, "node_modules/.bin/virga"), "--version"), `${VERSION}\n`);
+  });
+
+  test("the library exports what it does in the checkout", () => {
+    const names = run(
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      'console.log(JSON.stringify(Object.keys(await import("virga"))))',
+    );
+    assert.deepEqual(JSON.parse(names).toSorted(), Object.keys(virga).toSorted());
+  });
+
+  test("the native programs come with it and are found", async () => {
+    const programs = (await nativePrograms(join(root, "native"))).filter(
+      (name) => !name.startsWith("test-"),
+    );
+    assert.ok(programs.includes("launcher"));
+    const output = run(
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      `import { ensureNative } from "@virga/sandbox";
+       console.log(JSON.stringify(await ensureNative({ names: ${JSON.stringify(programs)}, outDir: "/nonexistent" })));`,
+    );
+    const paths: Record<string, string> = JSON.parse(output);
+    const carried = join(home, "node_modules/@virga/sandbox/native", process.arch);
+    assert.deepEqual(
+      paths,
+      Object.fromEntries(programs.map((name) => [name, join(carried, `virga-${name}`)])),
+    );
+    assert.match(run(paths["launcher"] ?? "", "--version"), /^virga-launcher \d+$/mu);
+  });
+
+  test("its types hold for a consumer, without skipLibCheck", () => {
+    writeFileSync(join(home, "consumer.ts"), consumer);
+    // The consumer has no @types/node of its own: what the types need comes with the packages.
+    writeFileSync(
+      join(home, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          target: "es2024",
+          lib: ["es2024", "esnext.disposable"],
+          module: "nodenext",
+          types: ["node"],
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noEmit: true,
+        },
+        files: ["consumer.ts"],
+      }),
+    );
+    symlinkSync(join(root, "node_modules/typescript"), join(work, "typescript"));
+    run(process.execPath, join(work, "typescript/bin/tsc"), "-p", home);
+  });
+});
