@@ -1,0 +1,79 @@
+import { open } from "node:fs/promises";
+import type { ExitReason } from "../../exit-reason.ts";
+import type { ExitEvidence } from "../port.ts";
+import { createEventParser } from "./events.ts";
+import type { VmmEvent } from "./events.ts";
+import { guestEnd } from "./guest-watch.ts";
+
+/** The guest's end stands at the end of the file. */
+const MAX_EVENT_BYTES = 1024 * 1024;
+
+/** Lines of Cloud Hypervisor's log, at level info, that tell two orderly ends apart which have the same events and the same exit code. */
+const GUEST_EXIT = "VM guest exit event";
+const ASKED_TO_EXIT = "VM exit event";
+
+/** What the log says of a thread that failed: the VMM then ends in order, with exit code 0. */
+const THREAD_FAILED = /\bpanicked\b|UFFD handler (?:exited|terminated)|VCPU generated error/u;
+
+/** Signals a VMM dies of when it is at fault itself. */
+const CRASH_SIGNALS = new Set<string>([
+  "SIGSYS",
+  "SIGSEGV",
+  "SIGABRT",
+  "SIGBUS",
+  "SIGILL",
+  "SIGFPE",
+  "SIGTRAP",
+]);
+
+/** Why a VMM ended, from its exit, the end of its log and its event file. */
+export async function explainCloudHypervisorExit(
+  eventsPath: string,
+  evidence: ExitEvidence,
+): Promise<ExitReason> {
+  const { code, signal, logTail } = evidence;
+  return {
+    reason: await findReason(eventsPath, evidence),
+    ...(code !== null && { code }),
+    ...(signal !== null && { signal }),
+    logTail,
+  };
+}
+
+async function findReason(
+  eventsPath: string,
+  evidence: ExitEvidence,
+): Promise<ExitReason["reason"]> {
+  if (evidence.requested) return "requested";
+  const events = await readEvents(eventsPath);
+  for (const event of events) {
+    const end = guestEnd(event);
+    if (end !== undefined) return end;
+  }
+  const { code, signal, logTail } = evidence;
+  if (signal !== null) return CRASH_SIGNALS.has(signal) ? "vmm-crash" : "killed";
+  if (code !== null && code !== 0) return "vmm-crash";
+  if (THREAD_FAILED.test(logTail)) return "vmm-crash";
+  const guest = logTail.lastIndexOf(GUEST_EXIT);
+  const asked = logTail.lastIndexOf(ASKED_TO_EXIT);
+  if (guest > asked) return "guest-poweroff";
+  if (asked >= 0) return "killed";
+  return "unknown";
+}
+
+async function readEvents(path: string): Promise<VmmEvent[]> {
+  try {
+    const file = await open(path, "r");
+    try {
+      const { size } = await file.stat();
+      const length = Math.min(size, MAX_EVENT_BYTES);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+      return createEventParser().push(buffer.toString("utf8", 0, bytesRead));
+    } finally {
+      await file.close();
+    }
+  } catch {
+    // No events is what there is to say: the VMM may have died before it made the file.
+    return [];
+  }
+}
