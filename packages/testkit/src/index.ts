@@ -24,3 +24,5 @@ export { fakeConfig, fakeSubject } from "./conformance/fake-subject.ts";
 export { managerOn } from "./conformance/conformance-subject.ts";
 export { startFakeQmp } from "./fake-qmp.ts";
 export type { FakeQmp, FakeQmpOptions, QmpHandler } from "./fake-qmp.ts";
+export { qemuConfig, qemuMissing, qemuSubject } from "./conformance/qemu-subject.ts";
+export { askTestInit, testInitProbe } from "./conformance/test-init-probe.ts";

@@ -1,0 +1,51 @@
+import { execFileSync } from "node:child_process";
+import { truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { errorText, findHypervisor, qemuDriver } from "@virga/vm";
+import type { VmConfig } from "@virga/vm";
+import { testAssets } from "../assets.ts";
+import type { TestPlace } from "../leaks/leak-count.ts";
+import { prerequisite } from "../prerequisite.ts";
+import type { ConformanceSubject } from "./conformance-subject.ts";
+import { testInitProbe } from "./test-init-probe.ts";
+
+const DISK_BYTES = 4 * 2 ** 20;
+const MEMORY_MIB = 128;
+
+/** Why real guests cannot run here by QEMU, as a test's `skip`; `false` when they can. */
+export function qemuMissing(): false | string {
+  try {
+    execFileSync(findHypervisor("qemu"), ["--version"], { stdio: "ignore" });
+    return prerequisite("qemu", undefined);
+  } catch (error) {
+    return prerequisite("qemu", errorText(error));
+  }
+}
+
+/** A configuration that boots `virga-test-init` by emulation, with a writable root disk of its own. */
+export async function qemuConfig(place: TestPlace, id: string): Promise<VmConfig> {
+  const { vmlinux, testInitramfs } = await testAssets();
+  const rootfs = join(place.scratch, `${id}.disk`);
+  writeFileSync(rootfs, "");
+  truncateSync(rootfs, DISK_BYTES);
+  return {
+    sandboxId: id,
+    hypervisor: "qemu",
+    kernel: vmlinux,
+    initramfs: testInitramfs,
+    rootfs: { path: rootfs },
+    memoryMib: MEMORY_MIB,
+    timeouts: { launchMs: 30_000 },
+  };
+}
+
+/** Real guests, by QEMU's emulation. */
+export const qemuSubject: ConformanceSubject = {
+  hypervisor: "qemu",
+  driver: qemuDriver(),
+  launcher: async () => (await testAssets()).launcher,
+  config: qemuConfig,
+  guest: testInitProbe,
+  restoreModes: ["shared", "copy", "shared"],
+  hasBalloon: false,
+};
