@@ -3,6 +3,8 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { guestErrorCodes } from "@virga/guest";
+import { virgaErrorCodes } from "@virga/vm";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const pages = globSync("**/*.md", { cwd: root, exclude: ["**/node_modules/**", "**/dist/**"] });
@@ -65,4 +67,14 @@ test("every dependency has its row in CONTRIBUTING.md", () => {
     }
   }
   assert.deepEqual([...missing], []);
+});
+
+test("every error code has its line in docs/errors.md, and every line its code", () => {
+  const page = read("docs/errors.md");
+  const documented = [...page.matchAll(/^\| `([A-Z_]+)`/gmu)].map(([, code = ""]) => code);
+  const byName = (left: string, right: string): number => left.localeCompare(right);
+  assert.deepEqual(
+    documented.toSorted(byName),
+    [...virgaErrorCodes, ...guestErrorCodes].toSorted(byName),
+  );
 });

@@ -1,33 +1,37 @@
-/** Every code an error of Virga's VM layer can carry. Codes are never reused; `docs/errors.md` describes each. */
-export type VirgaErrorCode =
-  | "INVALID_CONFIG"
-  | "INVALID_ARGUMENT"
-  | "INVALID_STATE"
-  | "VM_NOT_FOUND"
-  | "VM_EXISTS"
-  | "VM_DESTROYED"
-  | "VM_BUSY"
-  | "VM_NOT_OURS"
-  | "UNSUPPORTED"
-  | "CAPACITY"
-  | "TIMEOUT"
-  | "ABORTED"
-  | "NOT_FOUND"
-  | "LAUNCH_FAILED"
-  | "LAUNCHER_MISSING"
-  | "HYPERVISOR_MISSING"
-  | "HYPERVISOR_TOO_OLD"
-  | "HYPERVISOR_EXITED"
-  | "HYPERVISOR_ERROR"
-  | "HYPERVISOR_PROTOCOL"
-  | "SOCKET_IN_USE"
-  | "SNAPSHOT_INVALID"
-  | "SNAPSHOT_MISMATCH"
-  | "SNAPSHOT_FAILED"
-  | "DESTROY_FAILED"
-  | "SETUP_NEEDED"
-  | "SETUP_FAILED"
-  | "IO_ERROR";
+/** Every code an error of Virga's host side can carry. Codes are never reused; `docs/errors.md` describes each. */
+export const virgaErrorCodes = [
+  "INVALID_CONFIG",
+  "INVALID_ARGUMENT",
+  "INVALID_STATE",
+  "VM_NOT_FOUND",
+  "VM_EXISTS",
+  "VM_DESTROYED",
+  "VM_BUSY",
+  "VM_NOT_OURS",
+  "UNSUPPORTED",
+  "CAPACITY",
+  "TIMEOUT",
+  "ABORTED",
+  "NOT_FOUND",
+  "LAUNCH_FAILED",
+  "LAUNCHER_MISSING",
+  "HYPERVISOR_MISSING",
+  "HYPERVISOR_TOO_OLD",
+  "HYPERVISOR_EXITED",
+  "HYPERVISOR_ERROR",
+  "HYPERVISOR_PROTOCOL",
+  "SOCKET_IN_USE",
+  "SNAPSHOT_INVALID",
+  "SNAPSHOT_MISMATCH",
+  "SNAPSHOT_FAILED",
+  "DESTROY_FAILED",
+  "SETUP_NEEDED",
+  "SETUP_FAILED",
+  "IO_ERROR",
+] as const;
+
+/** Stable code of a {@link VirgaError}; compare this, never the message. */
+export type VirgaErrorCode = (typeof virgaErrorCodes)[number];
 
 /** Facts an error carries beside its sentence: paths, numbers, step names, log tails. JSON-serialisable. */
 export type VirgaErrorDetails = Readonly<Record<string, unknown>>;

@@ -12,7 +12,14 @@ export { findHypervisor } from "./config/defaults.ts";
 export { isVmId } from "./config/ids.ts";
 export type { ConfigProblem } from "./config/problem.ts";
 export { FIXED_VM_PATH } from "./directory.ts";
-export { VirgaError, abortedError, errorText, errnoOf, isVirgaError } from "./errors.ts";
+export {
+  VirgaError,
+  abortedError,
+  errorText,
+  errnoOf,
+  isVirgaError,
+  virgaErrorCodes,
+} from "./errors.ts";
 export type { VirgaErrorCode, VirgaErrorDetails, VirgaErrorOptions } from "./errors.ts";
 export type { ExitReason } from "./exit-reason.ts";
 export { cloudHypervisorDriver } from "./hypervisor/cloud-hypervisor/driver.ts";
