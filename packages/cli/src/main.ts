@@ -1,19 +1,11 @@
-import { printError, printLine } from "./output/print.ts";
+import { printLine } from "./output/print.ts";
 import { VERSION } from "./version.ts";
 
-const usage = "usage: virga --version";
-
-function main(args: readonly string[]): number {
-  if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
-    printLine(VERSION);
-    return 0;
-  }
-  if (args.length === 1 && (args[0] === "--help" || args[0] === "-h")) {
-    printLine(usage);
-    return 0;
-  }
-  printError(args.length === 0 ? usage : `virga: unknown command or option "${args[0]}"; ${usage}`);
-  return 2;
+const args = process.argv.slice(2);
+if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
+  // Not worth loading a parser.
+  printLine(VERSION);
+} else {
+  const { runProgram } = await import("./program.ts");
+  process.exitCode = await runProgram(args);
 }
-
-process.exitCode = main(process.argv.slice(2));

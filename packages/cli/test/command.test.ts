@@ -1,27 +1,80 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { useTemporaryDirectory } from "@virga/testkit";
 import { VERSION } from "virga";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
-function virga(...args: string[]) {
+function virga(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return spawnSync(process.execPath, ["--conditions=virga-source", main, ...args], {
     encoding: "utf8",
+    env: { ...process.env, ...env },
   });
 }
 
 test("virga --version prints the version and nothing else", () => {
-  const result = virga("--version");
-  assert.equal(result.stderr, "");
-  assert.equal(result.stdout, `${VERSION}\n`);
-  assert.equal(result.status, 0);
+  for (const option of ["--version", "-V"]) {
+    const result = virga([option]);
+    assert.equal(result.stderr, "");
+    assert.equal(result.stdout, `${VERSION}\n`);
+    assert.equal(result.status, 0);
+  }
 });
 
-test("an unknown command is a usage error that names it", () => {
-  const result = virga("bogus");
-  assert.equal(result.status, 2);
-  assert.match(result.stderr, /unknown command or option "bogus"/);
+test("an unknown command or option is a usage error with a suggestion", () => {
+  const command = virga(["doctr"]);
+  assert.equal(command.status, 2);
+  assert.match(command.stderr, /unknown command 'doctr'\n\(Did you mean doctor\?\)/);
+  assert.equal(command.stdout, "");
+  const option = virga(["doctor", "--jsn"]);
+  assert.equal(option.status, 2);
+  assert.match(option.stderr, /unknown option '--jsn'\n\(Did you mean --json\?\)/);
+  assert.equal(virga([]).status, 2);
+});
+
+test("every command has help with examples, on standard output", () => {
+  for (const args of [["--help"], ["setup", "--help"], ["doctor", "--help"]]) {
+    const result = virga(args);
+    assert.equal(result.status, 0);
+    assert.match(result.stdout, /^Usage: virga [^]*\nExamples:\n {2}\S*/);
+    assert.equal(result.stderr, "");
+  }
+});
+
+test("virga doctor reports and changes nothing", async (t) => {
+  const home = join(await useTemporaryDirectory(t), "home");
+  const result = virga(["doctor", "--json"], { VIRGA_HOME: home });
+  const report = JSON.parse(result.stdout);
+  assert.deepEqual(Object.keys(report), ["ok", "checks", "hypervisors", "chosen"]);
+  assert.equal(report.ok, false);
+  assert.equal(result.status, 1);
+  const kernel = report.checks.find(({ name }: { name: string }) => name === "guest-kernel");
+  assert.deepEqual(kernel, {
+    name: "guest-kernel",
+    ok: false,
+    detail: "there is none yet",
+    fix: "virga setup",
+  });
+  for (const hypervisor of report.hypervisors) {
+    assert.deepEqual(Object.keys(hypervisor), [
+      "name",
+      "version",
+      "accelerator",
+      "usable",
+      "reason",
+    ]);
+  }
+  const text = virga(["doctor"], { VIRGA_HOME: home });
+  assert.match(text.stdout, /^no +guest-kernel +there is none yet\n +fix: virga setup$/m);
+  assert.equal(spawnSync("ls", [home]).status, 2, "nothing was made");
+});
+
+test("an error of our own ends with 125, its sentence and what to do", () => {
+  const result = virga(["setup"], { VIRGA_HOME: "relative" });
+  assert.equal(result.status, 125);
   assert.equal(result.stdout, "");
+  assert.equal(result.stderr, 'virga: VIRGA_HOME is "relative": it must be an absolute path\n');
 });

@@ -1,4 +1,13 @@
 export { componentVersions, type ComponentVersions } from "./component-versions.ts";
+export type { Check } from "./doctor/check.ts";
+export {
+  doctor,
+  type DoctorOptions,
+  type DoctorReport,
+  type HypervisorReport,
+  type HypervisorsReport,
+} from "./doctor/doctor.ts";
+export { findHypervisors } from "./doctor/find-hypervisors.ts";
 export { currentBusybox, fetchBusybox } from "./setup/busybox.ts";
 export { homePaths, openHome, type Home, type HomeInput } from "./home.ts";
 export {

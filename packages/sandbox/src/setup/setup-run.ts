@@ -85,7 +85,7 @@ export class SetupRun {
     }
     for (const step of pending.steps) {
       if (signal?.aborted === true) throw abortedError("set-up", signal);
-      await this.#timed(step.name, step.does, () => step.run(this.#context));
+      await this.#timed(step.name, step.does(this.#context), () => step.run(this.#context));
     }
     return this.#finish();
   }

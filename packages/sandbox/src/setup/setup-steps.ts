@@ -21,8 +21,8 @@ export interface SetupStep {
   readonly name: string;
   /** What it makes, as in "… is missing". */
   readonly makes: string;
-  /** What it does, as in "… " while it runs. */
-  readonly does: string;
+  /** What it does, for the user who waits. */
+  does(context: SetupContext): string;
   isDone(context: SetupContext): Promise<boolean>;
   /** Programs of the system that `run` uses. */
   requires(context: SetupContext): Promise<readonly Requirement[]>;
@@ -34,7 +34,10 @@ export interface SetupStep {
 const kernel: SetupStep = {
   name: "kernel",
   makes: "the guest kernel",
-  does: "Fetching the guest kernel (about 35 MB; it is unpacked, not installed)",
+  does: ({ given }) =>
+    given.kernel === undefined
+      ? "Fetching the guest kernel (about 35 MB; it is unpacked, not installed)"
+      : `Taking the guest kernel ${given.kernel}`,
   isDone: async ({ home, given }) =>
     given.kernel === undefined && (await currentKernel(home.kernel)) !== undefined,
   requires: async () => requirements.kernel,
@@ -63,7 +66,10 @@ const kernel: SetupStep = {
 const busybox: SetupStep = {
   name: "busybox",
   makes: "busybox for guests",
-  does: "Fetching busybox for guests",
+  does: ({ given }) =>
+    given.busybox === undefined
+      ? "Fetching busybox for guests (1 MB; it is unpacked, not installed)"
+      : `Taking busybox for guests from ${given.busybox}`,
   isDone: async ({ home, given }) =>
     given.busybox === undefined && (await currentBusybox(home.busybox)) !== undefined,
   requires: async () => [],
@@ -81,7 +87,7 @@ const busybox: SetupStep = {
 const native: SetupStep = {
   name: "native",
   makes: "the agent and the launcher",
-  does: "Building the agent and the launcher",
+  does: () => "Building the agent and the launcher",
   isDone: (context) => isNativeReady(nativeOptions(context)),
   requires: async ({ machine }) =>
     (await buildsNative(machine.nativeSources)) ? requirements.native : [],
@@ -93,7 +99,7 @@ const native: SetupStep = {
 const initramfs: SetupStep = {
   name: "initramfs",
   makes: "the guest's initramfs",
-  does: "Building the guest's initramfs",
+  does: () => "Building the guest's initramfs",
   isDone: async (context) => {
     for (const step of [kernel, busybox, native]) if (!(await step.isDone(context))) return false;
     return isInitramfsBuilt(await initramfsContent(context), context.home.initramfs);

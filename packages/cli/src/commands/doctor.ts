@@ -1,0 +1,15 @@
+import { doctor, findHypervisors } from "@virga/sandbox";
+import { doctorText } from "../output/doctor-text.ts";
+import { printLine } from "../output/print.ts";
+
+/** Options of `virga doctor`. */
+export interface DoctorCommandOptions {
+  readonly json?: boolean;
+}
+
+/** `virga doctor`: says what this machine can run, and what to do about the rest. Exit code 1 when VMs cannot run. */
+export async function doctorCommand(options: DoctorCommandOptions): Promise<number> {
+  const report = await doctor({ probe: findHypervisors });
+  printLine(options.json === true ? JSON.stringify(report, undefined, 2) : doctorText(report));
+  return report.ok ? 0 : 1;
+}

@@ -1,0 +1,45 @@
+import { ensureReady, type GivenFiles } from "@virga/sandbox";
+import { interruptSignal } from "../interrupt.ts";
+import { printLine } from "../output/print.ts";
+import { setupProgress } from "../output/setup-progress.ts";
+
+/** Options of `virga setup`. */
+export interface SetupCommandOptions extends GivenFiles {
+  /** Also what the tests of Virga itself use. */
+  readonly dev?: boolean;
+  /** Install packages without asking. */
+  readonly yes?: boolean;
+}
+
+/** `virga setup`: makes this machine able to run VMs. */
+export async function setupCommand(options: SetupCommandOptions): Promise<number> {
+  const { dev = false, yes = false, kernel, modules, busybox } = options;
+  const progress = setupProgress(process.stderr);
+  try {
+    const assets = await ensureReady({
+      // Asked for explicitly: VIRGA_SETUP=never is about commands that would do it by the way.
+      mode: "auto",
+      tools: dev ? ["qemu", "kernel", "native", "dev"] : ["qemu"],
+      given: {
+        ...(kernel !== undefined && { kernel }),
+        ...(modules !== undefined && { modules }),
+        ...(busybox !== undefined && { busybox }),
+      },
+      onEvent: progress.onEvent,
+      signal: interruptSignal(),
+      ...(!yes && process.stdin.isTTY && process.stderr.isTTY && { confirm: askToInstall }),
+    });
+    await progress.finish();
+    printLine(`Ready: guest kernel ${assets.kernelRelease}, image busybox.`);
+    return 0;
+  } catch (error) {
+    await progress.finish("Not finished");
+    throw error;
+  }
+}
+
+async function askToInstall(packages: readonly string[]): Promise<boolean> {
+  const { confirm } = await import("@clack/prompts");
+  const message = `Install ${packages.join(", ")} with apt-get?`;
+  return (await confirm({ message, output: process.stderr })) === true;
+}

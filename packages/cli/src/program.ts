@@ -1,0 +1,58 @@
+import { Command, CommanderError } from "commander";
+import type { DoctorCommandOptions } from "./commands/doctor.ts";
+import type { SetupCommandOptions } from "./commands/setup.ts";
+import { reportError } from "./output/report-error.ts";
+import { VERSION } from "./version.ts";
+
+const USAGE = 2;
+
+/** Runs the command line and gives its exit code. Each command is loaded when it is run: process start is part of every command. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = new Command("virga")
+    .description("Run untrusted code in microVM sandboxes")
+    .version(VERSION)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText("after", examples("virga setup", "virga doctor --json"));
+  program
+    .command("setup")
+    .description("make this machine able to run VMs; safe to repeat")
+    .option("--dev", "also what the tests of Virga itself use")
+    .option("--yes", "install packages without asking")
+    .option("--kernel <file>", "guest kernel, in place of the distribution's package")
+    .option("--modules <dir>", "the kernel's lib/modules/RELEASE directory")
+    .option("--busybox <file>", "static busybox for guests")
+    .addHelpText(
+      "after",
+      examples(
+        "sudo virga setup",
+        "virga setup --kernel bzImage --modules lib/modules/6.12.9 --busybox busybox",
+      ),
+    )
+    .action(async (options: SetupCommandOptions) => {
+      const { setupCommand } = await import("./commands/setup.ts");
+      exitCode = await setupCommand(options);
+    });
+  program
+    .command("doctor")
+    .description("say what this machine can run, and what to do about the rest")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples("virga doctor", "virga doctor --json | jq .chosen"))
+    .action(async (options: DoctorCommandOptions) => {
+      const { doctorCommand } = await import("./commands/doctor.ts");
+      exitCode = await doctorCommand(options);
+    });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Help and version end by an error too, with code 0; everything else commander finds is wrong usage.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    return reportError(error);
+  }
+}
+
+function examples(...commands: readonly string[]): string {
+  return `\nExamples:\n${commands.map((command) => `  ${command}`).join("\n")}`;
+}
