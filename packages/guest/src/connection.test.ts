@@ -63,6 +63,17 @@ test("a peer that does not end its side is cut off", async (context) => {
   assert.equal(host.closed, true);
 });
 
+test("a peer that has ended is not waited for, whatever is still to be written", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const stuck = new Duplex({ read() {}, write() {} });
+  const connection = new Connection(stuck);
+  const writing = connection.write(Buffer.from("x"));
+  const closing = connection.close();
+  stuck.push(null);
+  await closing;
+  await writing;
+});
+
 test("an error of the stream is the cause of the loss, and crashes nobody", async () => {
   const [host] = duplexPair();
   const connection = new Connection(host);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { buffer, text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
@@ -166,7 +166,8 @@ test("an abort listener does not outlive the process", async () => {
   const controller = new AbortController();
   await using running = await start({ signal: controller.signal });
   finish(running.agent);
-  await once(running.child.stderr.resume(), "end");
+  await once(running.child.stdin, "close");
+  assert.equal(getEventListeners(controller.signal, "abort").length, 0);
   controller.abort();
   assert.deepEqual(await running.child.exited, { code: 0, timedOut: false });
 });

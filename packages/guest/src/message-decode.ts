@@ -110,7 +110,7 @@ function readValue(reader: Reader, depth: number): MessageValue {
 }
 
 function readMap(reader: Reader, count: number, depth: number): MessageMap {
-  enter(reader, 2 * count, depth);
+  enter(depth);
   const map = new Map<string, MessageValue>();
   for (let index = 0; index < count; index += 1) {
     const key = readValue(reader, depth + 1);
@@ -122,16 +122,14 @@ function readMap(reader: Reader, count: number, depth: number): MessageMap {
 }
 
 function readArray(reader: Reader, count: number, depth: number): MessageValue[] {
-  enter(reader, count, depth);
+  enter(depth);
   const array: MessageValue[] = [];
   for (let index = 0; index < count; index += 1) array.push(readValue(reader, depth + 1));
   return array;
 }
 
-/** Each value takes at least one byte, so a count beyond what remains is a lie that must not cost memory. */
-function enter(reader: Reader, values: number, depth: number): void {
+function enter(depth: number): void {
   if (depth >= maxMessageDepth) bad(`nested deeper than ${maxMessageDepth}`);
-  if (values > reader.remaining) bad("cut short");
 }
 
 function readString(reader: Reader, length: number): string {

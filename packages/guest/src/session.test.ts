@@ -158,6 +158,20 @@ test("a writer that waits for credit is let go when the operation ends, and when
   }
 });
 
+test("nothing is sent for an operation that ended in the moment when its credit came", async () => {
+  const { session, agent } = await running();
+  const sending = session.sendData(0, Buffer.alloc(300_000));
+  await agent.until(() => agent.frames.length === 3);
+  const credit = Buffer.alloc(4);
+  credit.writeUInt32LE(90_000);
+  agent.raw(Buffer.concat([agent.frame(frameTypes.credit, credit), agent.frame(frameTypes.end)]));
+  await sending;
+  session.begin("ping", ping, new Recorder());
+  await agent.until(() => agent.frames.length === 4);
+  assert.equal(agent.frames[3]?.type, frameTypes.request);
+  await session.close();
+});
+
 test("credit is returned for what was consumed, when 32,768 bytes are owed", async () => {
   const { session, agent, recorder } = await running();
   agent.data(1, Buffer.alloc(20_000));

@@ -16,6 +16,8 @@ export class FakeAgent {
   readonly frames: Frame[] = [];
   /** Hellos seen so far. */
   hellos = 0;
+  /** Bytes that stood before a hello. */
+  dropped = Buffer.alloc(0);
   #bytes = Buffer.alloc(0);
   #hostNonce = Buffer.alloc(16);
   #guestNonce = randomBytes(16);
@@ -110,8 +112,13 @@ export class FakeAgent {
   }
 
   send(type: number, ...parts: readonly Uint8Array[]): void {
-    if (this.#encoder === undefined) throw new Error("send before the welcome");
-    this.raw(this.#encoder.encode(type, ...parts));
+    this.raw(this.frame(type, ...parts));
+  }
+
+  /** The next frame, to be sent by {@link raw} together with others. */
+  frame(type: number, ...parts: readonly Uint8Array[]): Buffer {
+    if (this.#encoder === undefined) throw new Error("a frame before the welcome");
+    return this.#encoder.encode(type, ...parts);
   }
 
   raw(bytes: Uint8Array): void {
@@ -153,6 +160,7 @@ export class FakeAgent {
     for (;;) {
       const start = this.#bytes.indexOf("VIRGA/1");
       if (start < 0 || this.#bytes.length < start + recordLength) return;
+      this.dropped = Buffer.concat([this.dropped, this.#bytes.subarray(0, start)]);
       const record = this.#bytes.subarray(start, start + recordLength);
       this.#bytes = this.#bytes.subarray(start + recordLength);
       if (record[7] === "H".charCodeAt(0)) {
