@@ -22,14 +22,14 @@ export interface NativeBuildOptions {
   readonly outDir: string;
   /** Builds with the address and undefined-behaviour sanitizers against glibc, for tests. Default false. */
   readonly sanitize?: boolean;
-  /** Builds only these, by folder name (`agent`, `launcher`); default all. */
+  /** Builds only these, by folder (`agent`, `launcher`; a test's own program: `common/fuzz`); default all programs. */
   readonly only?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
 /** A native program that is ready to run. */
 export interface BuiltProgram {
-  /** The folder it was built from: `agent`, `launcher`. */
+  /** The folder it was built from: `agent`, `launcher`, `common/fuzz`. */
   readonly name: string;
   readonly path: string;
   /** False when a program of the same sources, flags and compiler was there already. */
@@ -57,7 +57,10 @@ export async function buildNative(options: NativeBuildOptions): Promise<BuiltPro
   const sourceDir = resolve(options.sourceDir);
   const outDir = resolve(options.outDir);
   const available = await nativePrograms(sourceDir);
-  const unknown = options.only?.filter((name) => !available.includes(name)) ?? [];
+  const unknown: string[] = [];
+  for (const name of options.only ?? []) {
+    if ((await filesWith(join(sourceDir, name), ".c")).length === 0) unknown.push(name);
+  }
   if (unknown.length > 0) {
     throw new Error(
       `Cannot build ${unknown.join(", ")}: no C files in ${sourceDir}; there are ${available.join(", ") || "none"}`,
@@ -116,7 +119,8 @@ async function plan(
     hash.update(`\0${relative(sourceDir, file)}\0${content.length}\0`).update(content);
   }
   const suffix = options.sanitize ? "-sanitized" : "";
-  const path = join(outDir, `virga-${name}${suffix}-${hash.digest("hex").slice(0, 16)}`);
+  const title = `virga-${name.replaceAll("/", "-")}${suffix}`;
+  const path = join(outDir, `${title}-${hash.digest("hex").slice(0, 16)}`);
   return { path, sources };
 }
 
@@ -131,7 +135,7 @@ async function buildOne(
 
   const { compiler, flags } = options.sanitize ? sanitized : release;
   const common = join(sourceDir, "common");
-  const work = await mkdtemp(join(outDir, `.partial-${name}-`));
+  const work = await mkdtemp(join(outDir, `.partial-${name.replaceAll("/", "-")}-`));
   try {
     const include = await kernelHeaders(work);
     const output = join(work, "program");

@@ -1,0 +1,51 @@
+// Reads the golden vectors for the tests of the guest's side.
+import { readFileSync } from "node:fs";
+
+/** One entry of `vectors.json`; which fields are there depends on `kind` (PROTOCOL.md, section 6). */
+export interface Vector {
+  readonly name: string;
+  readonly kind: "handshake" | "frame" | "message";
+  readonly hex: string;
+  readonly bad?: string;
+  readonly record?: "hello" | "welcome" | "confirm";
+  readonly nonceH?: string;
+  readonly nonceG?: string;
+  readonly direction?: "host" | "agent";
+  readonly sequence?: string;
+  readonly type?: string;
+  readonly payload?: string;
+  readonly value?: unknown;
+}
+
+const frameTypes = [
+  "",
+  "REQUEST",
+  "RESPONSE",
+  "DATA",
+  "EOF",
+  "CREDIT",
+  "END",
+  "CONTROL",
+  "EVENT",
+] as const;
+
+/** The golden vectors of one kind. */
+export function readVectors(kind: Vector["kind"]): Vector[] {
+  const text = readFileSync(new URL("vectors.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as Vector[]).filter((vector) => vector.kind === kind);
+}
+
+/** The number of a frame type's name. */
+export function frameType(name: string | undefined): number {
+  const type = frameTypes.indexOf(name as (typeof frameTypes)[number]);
+  if (type < 1) throw new Error(`no frame type ${name}`);
+  return type;
+}
+
+/** The tag of a vector's frame. */
+export function tagOf({ direction, nonceH, nonceG, sequence }: Vector): bigint {
+  const eight = direction === "host" ? nonceG?.slice(0, 16) : nonceH?.slice(16);
+  if (eight === undefined || sequence === undefined) throw new Error("a frame without its session");
+  const first = Buffer.from(eight, "hex").readBigUInt64LE(0) | 1n;
+  return BigInt.asUintN(64, first + BigInt(sequence));
+}
