@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { AgentClient } from "../src/agent-client.ts";
+import { AgentProcesses } from "./agent-processes.ts";
+import { guestError } from "./error-matchers.ts";
+import { isRunning, waitUntil } from "./process-facts.ts";
+
+// As an ordinary process the agent leaves the machine alone: it keeps what it is told and freezes nothing.
+
+test("ping tells of init and prepare; the environment of init reaches execs", async () => {
+  await using agents = await AgentProcesses.of("agent", 8);
+  await using client = new AgentClient({ connect: agents.connect });
+  const before = await client.ping();
+  assert.deepEqual([before.version, before.prepared, before.initialised], [1, false, false]);
+  await client.init({ env: { VIRGA_TEST: "from init", TERM: "init" } });
+  assert.equal((await client.ping()).initialised, true);
+  const child = await client.exec(["sh", "-c", 'echo "$VIRGA_TEST $TERM"'], {
+    env: { TERM: "exec" },
+  });
+  assert.equal(await text(child.stdout), "from init exec\n");
+  const stats = await client.stats();
+  assert.ok(stats.memoryTotalKib >= stats.memoryFreeKib && stats.agentResidentKib > 0);
+  assert.ok((await client.ping()).bootMs >= before.bootMs);
+});
+
+test("what the agent finds wrong is refused with its words", async () => {
+  await using agents = await AgentProcesses.of("agent");
+  await using client = new AgentClient({ connect: agents.connect });
+  const bad = (fields: Record<string, string | number | boolean | string[]>): Promise<unknown> =>
+    client.request("exec", fields);
+  await assert.rejects(bad({ stdin: false }), guestError("GUEST_BAD_REQUEST", /argv/));
+  await assert.rejects(bad({ argv: ["true"], stdin: 5 }), guestError("GUEST_BAD_REQUEST", /stdin/));
+  await assert.rejects(
+    client.request("init", { entropy: "text" }),
+    guestError("GUEST_BAD_REQUEST", /entropy/),
+  );
+  await assert.rejects(client.request("tea"), guestError("GUEST_UNKNOWN_OP"));
+  assert.equal(agents.children.length, 1);
+});
+
+test("where nothing can be frozen, prepare says so and execs go on", async () => {
+  await using agents = await AgentProcesses.of("agent", 4);
+  await using client = new AgentClient({ connect: agents.connect });
+  await assert.rejects(client.prepare(), guestError("GUEST_FAILED", /freeze/, { op: "prepare" }));
+  assert.equal((await client.ping()).prepared, false);
+  await client.thaw();
+  const child = await client.exec(["echo", "on"]);
+  assert.equal(await text(child.stdout), "on\n");
+});
+
+test("shutdown ends the agent and what it runs", async () => {
+  await using agents = await AgentProcesses.of("agent", 3);
+  await using client = new AgentClient({ connect: agents.connect });
+  const child = await client.exec(["sleep", "1000"]);
+  await client.shutdown("poweroff");
+  const [agent] = agents.children;
+  assert.ok(agent);
+  if (agent.exitCode === null) await once(agent, "exit");
+  await waitUntil(() => !isRunning(child.pid));
+  // Either its exit was still told, or the connection went first.
+  await child.exited.catch((error: unknown) =>
+    assert.ok(guestError("GUEST_CONNECTION_LOST")(error)),
+  );
+});
