@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import {
+  askTestInit,
+  qemuConfig,
+  qemuMissing,
+  qemuSubject,
+  rejectsWithCode,
+  testAssets,
+  testInitProbe as guest,
+  withLeakCheck,
+} from "@virga/testkit";
+import { vmLayout } from "../src/directory.ts";
+import { watchBoot } from "../src/hypervisor/qemu/boot-watchdog.ts";
+import type { VmContext } from "../src/hypervisor/port.ts";
+import { VmManager } from "../src/index.ts";
+import type { Vm } from "../src/index.ts";
+
+const MIB = 1 << 20;
+
+async function managerIn(directory: string): Promise<VmManager> {
+  const { launcher } = await testAssets();
+  return new VmManager({ directory, launcher, drivers: [qemuSubject.driver] });
+}
+
+/** What the driver knows of a VM, as far as files go. */
+function contextOf({ config }: Vm): VmContext {
+  return { config, layout: vmLayout(config.vmDirectory, config.socketName, false) } as VmContext;
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+describe("the QEMU driver with real guests", { skip: qemuMissing(), concurrency: false }, () => {
+  test("one life: boot watch, console, balloon, monitors, guest connections", async (t) => {
+    await withLeakCheck(t, async (place) => {
+      const manager = await managerIn(place.directory);
+      const config = await qemuConfig(place, "one");
+      await using vm = await manager.create({ ...config, balloon: true });
+      const context = contextOf(vm);
+      const { host } = context.layout;
+      assert.equal(await watchBoot(context, { signal: AbortSignal.timeout(120_000) }), "alive");
+      await guest.ping(vm);
+      assert.match(await readFile(host.console, "utf8"), /Linux version /);
+      const { mode, size } = await stat(host.memory);
+      assert.equal(mode & 0o777, 0o600);
+      assert.equal(size, 128 * MIB);
+
+      assert.equal((await vm.info()).memoryActualBytes, 128 * MIB);
+      await manager.updateBalloon("one", 32);
+      // The guest's driver gives pages when it gets to it.
+      while ((await vm.info()).memoryActualBytes !== 96 * MIB) await new Promise(setImmediate);
+      await manager.updateBalloon("one", 0);
+      while ((await vm.info()).memoryActualBytes !== 128 * MIB) await new Promise(setImmediate);
+
+      await testMonitors(manager, vm, host.qmpOperations);
+      await testConnections(vm);
+    });
+  });
+
+  test("clones that share memory leave its file as it was", async (t) => {
+    await withLeakCheck(t, async (place) => {
+      const manager = await managerIn(place.directory);
+      const parent = await manager.create(await qemuConfig(place, "parent"));
+      const digest = await guest.remember(parent, 5);
+      const snapshot = join(place.scratch, "snapshot");
+      await manager.pause("parent");
+      await manager.snapshot("parent", snapshot);
+      await parent.destroy();
+      const memory = join(snapshot, "memory");
+      assert.equal((await stat(memory)).mode & 0o777, 0o600);
+      const before = await hashOf(memory);
+
+      const clones = await Promise.all(
+        ["one", "two"].map(async (id) => {
+          const config = await qemuConfig(place, id);
+          return manager.createFromSnapshot({ ...config, restoreMode: "shared" }, snapshot);
+        }),
+      );
+      const digests = await Promise.all(
+        clones.map(async (clone, index) => {
+          assert.equal(await guest.recall(clone), digest);
+          return guest.remember(clone, 100 + index);
+        }),
+      );
+      assert.notEqual(digests[0], digests[1]);
+      for (const [index, clone] of clones.entries()) {
+        assert.equal(await guest.recall(clone), digests[index]);
+      }
+      const [first, second] = clones as [Vm, Vm];
+      const ended = first.exited;
+      process.kill(first.pid, "SIGKILL");
+      assert.equal((await ended).reason, "killed");
+      assert.equal(await guest.recall(second), digests[1]);
+      await guest.end(second, "poweroff");
+      assert.equal((await second.exited).reason, "guest-poweroff");
+      await Promise.all(clones.map((clone) => clone.destroy()));
+      assert.equal(await hashOf(memory), before);
+      assert.equal((await stat(memory)).mode & 0o777, 0o600);
+    });
+  });
+
+  test("a balloon is refused where memory is shared", async (t) => {
+    await withLeakCheck(t, async (place) => {
+      const manager = await managerIn(place.directory);
+      const config = { ...(await qemuConfig(place, "parent")), balloon: true };
+      await using parent = await manager.create(config);
+      await guest.ping(parent);
+      const snapshot = join(place.scratch, "snapshot");
+      await manager.pause("parent");
+      await manager.snapshot("parent", snapshot);
+      const clone = { ...config, sandboxId: "clone" };
+      await rejectsWithCode(
+        manager.createFromSnapshot({ ...clone, restoreMode: "shared" }, snapshot),
+        "UNSUPPORTED",
+        /balloon/,
+      );
+      await rejectsWithCode(
+        manager.createFromSnapshot({ ...clone, restoreMode: "on-demand" }, snapshot),
+        "UNSUPPORTED",
+        /on-demand/,
+      );
+    });
+  });
+});
+
+/** A client that sits on the monitor for operations stops these, by their deadline, and nothing else. */
+async function testMonitors(manager: VmManager, vm: Vm, path: string): Promise<void> {
+  const occupier = connect(path);
+  await once(occupier, "data");
+  const signal = AbortSignal.timeout(200);
+  await rejectsWithCode(manager.pause(vm.id, { signal }), "ABORTED", /greeting|monitor/);
+  assert.equal((await vm.info()).source, "hypervisor");
+  occupier.destroy();
+  await manager.pause(vm.id);
+  await manager.resume(vm.id);
+}
+
+/** All connections at once, each to an agent that answers; the next one waits for its turn. */
+async function testConnections(vm: Vm): Promise<void> {
+  await Promise.all(Array.from({ length: 40 }, () => askTestInit(vm, "ping")));
+  const streams = await Promise.all(
+    Array.from({ length: 16 }, () => vm.connectGuest({ timeoutMs: 10_000 })),
+  );
+  await rejectsWithCode(vm.connectGuest({ timeoutMs: 50 }), "CAPACITY", /All 16/);
+  const closed = streams.map((stream) => once(stream, "close"));
+  for (const stream of streams) stream.destroy();
+  await Promise.all(closed);
+  await askTestInit(vm, "ping");
+}
