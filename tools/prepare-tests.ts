@@ -1,24 +1,27 @@
 // Sets up what the tests need, the same way as the command sets up a machine, and says so first. What this machine cannot have is named; the tests skip what needs it.
+// usage: prepare-tests [--long]
 import { ensureTools, type SetupEvent } from "@virga/sandbox";
-import { testAssets } from "@virga/testkit";
+import { agentInitramfs, testAssets } from "@virga/testkit";
 import { isVirgaError } from "@virga/vm";
 
+const long = process.argv.includes("--long");
 const abort = new AbortController();
 process.once("SIGINT", () => abort.abort()).once("SIGTERM", () => abort.abort());
 
 await attempt(() =>
   ensureTools({
-    tools: ["qemu", "kernel", "native", "dev"],
+    tools: ["qemu", "kernel", "native", "dev", ...(long ? (["fuzz"] as const) : [])],
     signal: abort.signal,
     onEvent: say,
   }),
 );
 await attempt(async () => {
   await testAssets({ onStep: (message) => say({ phase: "start", step: "assets", message }) });
+  await agentInitramfs();
 });
 
 function say({ phase, message }: SetupEvent): void {
-  if (phase !== "done") console.log(`tests: ${phase === "progress" ? "  " : ""}${message}`);
+  if (phase !== "done" && phase !== "progress") console.log(`tests: ${message}`);
 }
 
 async function attempt(work: () => Promise<void>): Promise<void> {

@@ -35,12 +35,20 @@ export const requirements = {
       purpose: "build native programs with sanitizers",
     },
     { name: "busybox", package: "busybox-static", purpose: "start the lab" },
-    { name: "clang", package: "clang", purpose: "fuzz native programs" },
     { name: "cpio", package: "cpio", purpose: "test archives" },
     { name: "ip", package: "iproute2", purpose: "test networks" },
     { name: "depmod", package: "kmod", purpose: "start the lab" },
     { name: "lz4", package: "lz4", purpose: "test the unpacking of kernels" },
     { name: "nft", package: "nftables", purpose: "test networks" },
+  ],
+  // Debian 12's names: the library is part of no package whose name is the same everywhere.
+  fuzz: [
+    { name: "clang", package: "clang", purpose: "fuzz native programs" },
+    {
+      name: "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a",
+      package: "libclang-rt-14-dev",
+      purpose: "fuzz native programs",
+    },
   ],
 } as const satisfies Readonly<Record<string, readonly Requirement[]>>;
 
