@@ -26,6 +26,20 @@ test("a lock has one holder", async (t) => {
   second.release();
 });
 
+test("a shared lock has many holders, and stands against an exclusive one", async (t) => {
+  const path = await lockFile(t);
+  const [first, second] = [tryLock(path, "shared"), tryLock(path, "shared")];
+  assert.ok(first && second);
+  assert.equal(tryLock(path), undefined);
+  first.release();
+  assert.equal(tryLock(path), undefined);
+  second.release();
+  const exclusive = tryLock(path);
+  assert.ok(exclusive);
+  assert.equal(tryLock(path, "shared"), undefined);
+  exclusive.release();
+});
+
 test("waiting ends with the release, the deadline, or the signal", async (t) => {
   const path = await lockFile(t);
   const held = tryLock(path);

@@ -19,19 +19,24 @@ export interface LockOptions {
   readonly what: string;
 }
 
+/** `exclusive`: one holder. `shared`: any number of holders, and no exclusive one meanwhile. */
+export type LockMode = "exclusive" | "shared";
+
 const BACK_OFF_MS = [1, 2, 5, 10, 20, 50] as const;
 
 /**
- * Takes the lock file `path` at once, or returns undefined when another holder has it. Makes the file if it is absent.
+ * Takes the lock file `path` at once, or returns undefined when another holder stands against it. Makes the file if it is absent.
  *
  * The lock is an exclusive transaction of SQLite: POSIX record locks, which Node itself cannot take, and which the holder's children do not inherit.
  * SQLite's own waiting is not used, because it would stop the event loop.
  */
-export function tryLock(path: string): HeldLock | undefined {
+export function tryLock(path: string, mode: LockMode = "exclusive"): HeldLock | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
-    database.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
+    // A transaction that has read something holds SQLite's shared lock until its end.
+    if (mode === "shared") database.exec("BEGIN; SELECT 1 FROM sqlite_master");
+    else database.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error) {
     database?.close();
     if (isBusy(error)) return undefined;

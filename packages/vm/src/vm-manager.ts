@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { applyDefaults } from "./config/defaults.ts";
 import { isVmId } from "./config/ids.ts";
@@ -7,7 +7,7 @@ import { validateConfig } from "./config/validate.ts";
 import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
 import { destroyMachine } from "./destroy-vm.ts";
 import { vmLayout } from "./directory.ts";
-import { VirgaError, errnoOf } from "./errors.ts";
+import { VirgaError } from "./errors.ts";
 import type { HypervisorBuild, HypervisorDriver, SnapshotSource } from "./hypervisor/port.ts";
 import { identifyBuild } from "./identify-build.ts";
 import { probeIsolation } from "./launch/isolation.ts";
@@ -25,6 +25,7 @@ import type { SnapshotManifest } from "./snapshot/manifest.ts";
 import { compareShapes, shapeOf } from "./snapshot/shape.ts";
 import { startVm } from "./start-vm.ts";
 import { Vm } from "./vm.ts";
+import { vmDirectories } from "./vm-directories.ts";
 
 /** What a manager needs. */
 export interface VmManagerOptions {
@@ -43,6 +44,12 @@ export interface VmManagerOptions {
 export interface OperationOptions {
   /** Counts until the call resolves, not after. */
   readonly signal?: AbortSignal;
+}
+
+/** Options of a restore. */
+export interface RestoreOptions extends OperationOptions {
+  /** Why this restore mode was chosen, for the record. */
+  readonly reason?: string;
 }
 
 /** The life of microVMs: create, pause, resume, balloon, snapshot, restore, destroy. */
@@ -88,11 +95,13 @@ export class VmManager {
   async createFromSnapshot(
     config: VmConfig,
     snapshotDirectory: string,
-    options: OperationOptions = {},
+    options: RestoreOptions = {},
   ): Promise<Vm> {
     const resolved = await this.#resolve({ ...config, snapshotDirectory }, "restore");
     const manifest = await readSnapshot(snapshotDirectory);
-    const reason = config.restoreMode === undefined ? "default of the hypervisor" : "asked for";
+    const reason =
+      options.reason ??
+      (config.restoreMode === undefined ? "default of the hypervisor" : "asked for");
     return this.#start(
       resolved,
       { manifest, mode: resolved.restoreMode, directory: snapshotDirectory },
@@ -215,20 +224,22 @@ export class VmManager {
   /** Goes through the manager's directory: rolls back what dead processes left unfinished, adopts what lives. Returns what was found, by id. */
   async recover(): Promise<ReadonlyMap<string, RecoveryOutcome>> {
     const found = new Map<string, RecoveryOutcome>();
-    let names: string[] = [];
-    try {
-      names = await readdir(this.#options.directory);
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT") throw error;
-    }
-    for (const name of names) {
-      if (!isVmId(name) || this.#machines.has(name) || this.#starting.has(name)) continue;
-      const directory = join(this.#options.directory, name);
-      const outcome = await recoverDirectory(directory, this.#logger);
-      found.set(name, outcome);
-      if (outcome === "whole" || outcome === "ended") await this.adopt(directory);
+    for (const id of await vmDirectories(this.#options.directory)) {
+      // oxlint-disable-next-line no-await-in-loop
+      const outcome = await this.recoverVm(id);
+      if (outcome !== undefined) found.set(id, outcome);
     }
     return found;
+  }
+
+  /** As {@link recover}, for one id. Undefined when there is no directory of that id, or the VM is one of this manager's already. */
+  async recoverVm(id: string): Promise<RecoveryOutcome | undefined> {
+    if (!isVmId(id) || this.#machines.has(id) || this.#starting.has(id)) return undefined;
+    const directory = join(this.#options.directory, id);
+    if (!existsSync(directory)) return undefined;
+    const outcome = await recoverDirectory(directory, this.#logger);
+    if (outcome === "whole" || outcome === "ended") await this.adopt(directory);
+    return outcome;
   }
 
   async #resolve(config: VmConfig, purpose: "boot" | "restore"): Promise<ResolvedVmConfig> {
