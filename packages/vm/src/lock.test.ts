@@ -58,7 +58,7 @@ test("a lock in a directory that is gone is the lock of a destroyed VM", async (
   const path = await lockFile(t);
   await assert.rejects(
     acquireLock(join(path, "..", "gone", "lock.db"), { timeoutMs: 20, what: "it" }),
-    { code: "IO_ERROR" },
+    { code: "VM_DESTROYED" },
   );
 });
 

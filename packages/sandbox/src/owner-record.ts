@@ -1,0 +1,98 @@
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, identifyProcess, isSameProcess, isVmId } from "@virga/vm";
+import type { ProcessIdentity } from "@virga/vm";
+import type { Home } from "./home.ts";
+
+const FORMAT = 1;
+const SUFFIX = ".json";
+
+/** What a VM is for whose life is bound to one process. */
+export type OwnedPurpose = "sandbox" | "template";
+
+/** Says that a VM must not outlive the process that made it. */
+export interface OwnerRecord {
+  readonly format: typeof FORMAT;
+  /** Id of the VM. */
+  readonly id: string;
+  readonly purpose: OwnedPurpose;
+  readonly owner: ProcessIdentity;
+}
+
+/** An owner record on disk. */
+export interface Ownership {
+  /** Removes the record. To be called when nothing of the VM is left. */
+  release(): Promise<void>;
+}
+
+/** Where owner records are: with the state and not with what a reboot empties, because the directories of VMs outlive a reboot too. */
+function ownersDirectory(home: Home): string {
+  return join(home.state, "owners");
+}
+
+/** Binds VM `id` to this process, before anything of the VM exists. */
+export async function ownVm(home: Home, id: string, purpose: OwnedPurpose): Promise<Ownership> {
+  const owner = identifyProcess(process.pid);
+  if (owner === undefined) throw new Error("this process is not in /proc: is it mounted?");
+  const directory = ownersDirectory(home);
+  const path = join(directory, id + SUFFIX);
+  const record: OwnerRecord = { format: FORMAT, id, purpose, owner };
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  // Renamed, so that a reader never sees half of it. Not synced: after a power cut no VM is alive.
+  await writeFile(`${path}.new`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+  return { release: () => rm(path, { force: true }) };
+}
+
+/** Gives the records of VMs whose owner is surely dead. One of another pid namespace of this boot may live: it is left alone. */
+export async function deadOwners(home: Home): Promise<OwnerRecord[]> {
+  const directory = ownersDirectory(home);
+  const here = identifyProcess(process.pid);
+  const dead: OwnerRecord[] = [];
+  for (const name of await listNames(directory)) {
+    const path = join(directory, name);
+    // oxlint-disable-next-line no-await-in-loop
+    const record = name.endsWith(SUFFIX) ? await readOwner(path) : undefined;
+    if (record === undefined || here === undefined || `${record.id}${SUFFIX}` !== name) continue;
+    const { owner } = record;
+    const unsure = owner.bootId === here.bootId && owner.pidNamespace !== here.pidNamespace;
+    if (!unsure && !isSameProcess(owner)) dead.push(record);
+  }
+  return dead;
+}
+
+/** Removes the record of a VM of which nothing is left. */
+export async function forgetOwner(home: Home, id: string): Promise<void> {
+  await rm(join(ownersDirectory(home), id + SUFFIX), { force: true });
+}
+
+async function listNames(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+async function readOwner(path: string): Promise<OwnerRecord | undefined> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    // Removed meanwhile, or not ours: nothing is removed on its word.
+    return undefined;
+  }
+  const record = value as Partial<OwnerRecord> | null;
+  const owner = record?.owner;
+  const known =
+    record?.format === FORMAT &&
+    typeof record.id === "string" &&
+    isVmId(record.id) &&
+    (record.purpose === "sandbox" || record.purpose === "template") &&
+    Number.isSafeInteger(owner?.pid) &&
+    typeof owner?.startTime === "string" &&
+    typeof owner.bootId === "string" &&
+    typeof owner.pidNamespace === "string";
+  return known ? (record as OwnerRecord) : undefined;
+}

@@ -1,0 +1,92 @@
+import { readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { errorText, tryLock } from "@virga/vm";
+import type { Logger } from "@virga/vm";
+import { isTemplateKey } from "./template-key.ts";
+import { templatePaths } from "./template-paths.ts";
+
+const BLOCK_BYTES = 512;
+
+/** What to drop from. */
+export interface DropOptions {
+  readonly directory: string;
+  readonly limitBytes: number;
+  /** Snapshot directories that living VMs use. */
+  readonly inUse: ReadonlySet<string>;
+  readonly logger: Logger;
+}
+
+interface Candidate {
+  readonly key: string;
+  readonly usedMs: number;
+  readonly bytes: number;
+}
+
+/** Drops the least used templates until the rest takes at most the limit, and what interrupted processes left behind. */
+export async function dropTemplates(options: DropOptions): Promise<void> {
+  const { directory, limitBytes, inUse, logger } = options;
+  const names = await readdir(directory);
+  await Promise.all(names.map((name) => sweep(directory, name, logger)));
+  const candidates: Candidate[] = [];
+  for (const key of names.filter(isTemplateKey)) {
+    // oxlint-disable-next-line no-await-in-loop
+    const candidate = await measure(directory, key);
+    if (candidate !== undefined) candidates.push(candidate);
+  }
+  let total = candidates.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { key, bytes } of candidates.toSorted((a, b) => a.usedMs - b.usedMs)) {
+    if (total <= limitBytes) return;
+    if (inUse.has(templatePaths(directory, key).snapshot)) continue;
+    // oxlint-disable-next-line no-await-in-loop
+    if (!(await drop(directory, key))) continue;
+    total -= bytes;
+    logger.info({ template: key, bytes }, "dropped the least used template");
+  }
+}
+
+/** Removes a half-made or half-dropped template, unless the process that is at it lives. */
+async function sweep(directory: string, name: string, logger: Logger): Promise<void> {
+  const key = /^\.(?:building|dropping)-([0-9a-f]{32})$/u.exec(name)?.[1];
+  if (key === undefined) return;
+  const lock = tryLock(templatePaths(directory, key).lock);
+  if (lock === undefined) return;
+  try {
+    await rm(join(directory, name), { recursive: true, force: true });
+  } catch (error) {
+    logger.warn({ template: key, error: errorText(error) }, "cannot remove a half-made template");
+  } finally {
+    lock.release();
+  }
+}
+
+async function drop(directory: string, key: string): Promise<boolean> {
+  const paths = templatePaths(directory, key);
+  // Fails while anybody uses it or makes it anew.
+  const lock = tryLock(paths.lock);
+  if (lock === undefined) return false;
+  try {
+    const dropping = templatePaths(directory, key, "dropping").directory;
+    // In one step, so that nobody finds half a template.
+    await rename(paths.directory, dropping);
+    await rm(dropping, { recursive: true, force: true });
+    return true;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Real bytes (memory files are sparse) and last use; undefined for a template that has gone meanwhile. */
+async function measure(directory: string, key: string): Promise<Candidate | undefined> {
+  const paths = templatePaths(directory, key);
+  try {
+    let blocks = 0;
+    for (const entry of await readdir(paths.directory, { recursive: true, withFileTypes: true })) {
+      // oxlint-disable-next-line no-await-in-loop
+      if (entry.isFile()) blocks += (await stat(join(entry.parentPath, entry.name))).blocks;
+    }
+    const { mtimeMs } = await stat(paths.used);
+    return { key, usedMs: mtimeMs, bytes: blocks * BLOCK_BYTES };
+  } catch {
+    return undefined;
+  }
+}
