@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { prerequisite, useTemporaryDirectory } from "@virga/testkit";
 import { VirgaError } from "@virga/vm";
-import { homePaths, openHome } from "./home.ts";
+import { homePaths, machineDirectory, openHome } from "./home.ts";
 
 const user = { env: {}, uid: 1000, userHome: "/home/u" };
 
@@ -13,6 +13,12 @@ test("root has the system's directories", () => {
   assert.equal(home.state, "/var/lib/virga");
   assert.equal(home.run, "/run/virga");
   assert.equal(home.kernel, "/var/lib/virga/kernel");
+});
+
+test("facts about the machine do not move with VIRGA_HOME", () => {
+  const env = { VIRGA_HOME: "/elsewhere" };
+  assert.equal(machineDirectory({ ...user, uid: 0, env }), "/run/virga/machine");
+  assert.equal(machineDirectory({ ...user, env }), "/home/u/.local/share/virga/run/machine");
 });
 
 test("a user has the XDG directories, or their defaults", () => {

@@ -59,6 +59,15 @@ export function homePaths(input: HomeInput = thisProcess()): Home {
 }
 
 /**
+ * Where facts about this machine are kept until it boots again: the same for every state directory of this user, wherever `VIRGA_HOME` is. Nothing is
+ * touched.
+ */
+export function machineDirectory(input: HomeInput = thisProcess()): string {
+  const { VIRGA_HOME: _moved, ...env } = input.env;
+  return join(homePaths({ ...input, env }).run, "machine");
+}
+
+/**
  * Makes the directories that are missing, for this user only (mode 0700), and gives their paths. `INVALID_CONFIG` when one of them belongs to somebody else:
  * whoever owns it could swap what is run as this user. `IO_ERROR` when one cannot be made.
  */

@@ -24,6 +24,13 @@ export type { ReadyAssets } from "./setup/ready-cache.ts";
 export { ensureReady, ensureTools } from "./setup/setup.ts";
 export type { GivenFiles } from "./setup/setup-context.ts";
 export type { SetupEvent, SetupOptions, ToolSet } from "./setup/setup-options.ts";
+export { Host, type HostOptions } from "./host.ts";
+export type { OnProgress } from "./progress.ts";
+export { pumpInput } from "./pump-input.ts";
+export type { RunOptions, RunResult } from "./run-command.ts";
+export { Sandbox, type SpawnOptions } from "./sandbox.ts";
+export type { SandboxOptions } from "./sandbox-options.ts";
+export { Timings } from "./timings.ts";
 export { withSetupLock, type SetupLockOptions } from "./setup/setup-lock.ts";
 export {
   buildNative,

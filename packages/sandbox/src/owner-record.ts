@@ -51,7 +51,6 @@ export async function deadOwners(home: Home): Promise<OwnerRecord[]> {
   const dead: OwnerRecord[] = [];
   for (const name of await listNames(directory)) {
     const path = join(directory, name);
-    // oxlint-disable-next-line no-await-in-loop
     const record = name.endsWith(SUFFIX) ? await readOwner(path) : undefined;
     if (record === undefined || here === undefined || `${record.id}${SUFFIX}` !== name) continue;
     const { owner } = record;

@@ -48,3 +48,5 @@ export { Vm } from "./vm.ts";
 export type { VmInfo } from "./vm.ts";
 export { VmManager } from "./vm-manager.ts";
 export type { OperationOptions, RestoreOptions, VmManagerOptions } from "./vm-manager.ts";
+export { chooseHypervisor, probeHypervisors } from "./probe/probe-hypervisors.ts";
+export type { HypervisorProbe, ProbeOptions } from "./probe/probe-hypervisors.ts";

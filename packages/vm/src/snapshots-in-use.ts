@@ -10,7 +10,6 @@ export async function snapshotsInUse(directory: string): Promise<ReadonlySet<str
   for (const id of await vmDirectories(directory)) {
     const path = vmLayout(join(directory, id), "api.sock", true).record;
     // A record of a later version says nothing to us; its VM's process holds what it has mapped.
-    // oxlint-disable-next-line no-await-in-loop
     const record = await readRecord(path).catch(() => undefined);
     if (record?.restore === undefined) continue;
     const starting = record.phase === "creating" && record.process === undefined;

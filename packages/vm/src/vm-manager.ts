@@ -225,7 +225,6 @@ export class VmManager {
   async recover(): Promise<ReadonlyMap<string, RecoveryOutcome>> {
     const found = new Map<string, RecoveryOutcome>();
     for (const id of await vmDirectories(this.#options.directory)) {
-      // oxlint-disable-next-line no-await-in-loop
       const outcome = await this.recoverVm(id);
       if (outcome !== undefined) found.set(id, outcome);
     }

@@ -29,7 +29,6 @@ export async function dropTemplates(options: DropOptions): Promise<void> {
   await Promise.all(names.map((name) => sweep(directory, name, logger)));
   const candidates: Candidate[] = [];
   for (const key of names.filter(isTemplateKey)) {
-    // oxlint-disable-next-line no-await-in-loop
     const candidate = await measure(directory, key);
     if (candidate !== undefined) candidates.push(candidate);
   }
@@ -37,7 +36,6 @@ export async function dropTemplates(options: DropOptions): Promise<void> {
   for (const { key, bytes } of candidates.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (total <= limitBytes) return;
     if (inUse.has(templatePaths(directory, key).snapshot)) continue;
-    // oxlint-disable-next-line no-await-in-loop
     if (!(await drop(directory, key))) continue;
     total -= bytes;
     logger.info({ template: key, bytes }, "dropped the least used template");
@@ -81,7 +79,6 @@ async function measure(directory: string, key: string): Promise<Candidate | unde
   try {
     let blocks = 0;
     for (const entry of await readdir(paths.directory, { recursive: true, withFileTypes: true })) {
-      // oxlint-disable-next-line no-await-in-loop
       if (entry.isFile()) blocks += (await stat(join(entry.parentPath, entry.name))).blocks;
     }
     const { mtimeMs } = await stat(paths.used);

@@ -1,5 +1,4 @@
 import { mkdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VirgaError, abortedError, errnoOf, silentLogger, tryLock } from "@virga/vm";
 import type { Logger } from "@virga/vm";
@@ -79,7 +78,6 @@ export class TemplateStore {
     let waits = 0;
     for (;;) {
       if (signal?.aborted === true) throw abortedError("waiting for a template", signal);
-      // oxlint-disable-next-line no-await-in-loop
       const use = await this.#take(key, builds > 0);
       if (use !== undefined) return use;
       const lock = tryLock(this.#paths(key).lock);
@@ -87,13 +85,11 @@ export class TemplateStore {
         if (waits++ === 0) options.onWait?.();
         if (performance.now() > deadline) throw waitedTooLong(key, timeoutMs);
         const pauseMs = BACK_OFF_MS[Math.min(waits, BACK_OFF_MS.length) - 1];
-        // oxlint-disable-next-line no-await-in-loop
         await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
         continue;
       }
       try {
         if (builds === MAX_BUILDS) throw droppedAgain(key, this.#options.limitBytes);
-        // oxlint-disable-next-line no-await-in-loop
         if (await this.#make(key, options)) builds++;
       } finally {
         lock.release();

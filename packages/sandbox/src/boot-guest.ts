@@ -1,0 +1,46 @@
+import type { AgentClient } from "@virga/guest";
+import type { Vm, VmConfig } from "@virga/vm";
+import { agentOf, awaitAgent, isSilent } from "./guest-agent.ts";
+import type { Host } from "./host.ts";
+import type { Timings } from "./timings.ts";
+
+/** Milliseconds a guest may take until its agent answers. */
+const READY_MS = { kvm: 30_000, tcg: 120_000 } as const;
+
+/** A VM whose agent answers. */
+export interface Guest {
+  readonly vm: Vm;
+  readonly agent: AgentClient;
+}
+
+/** Milliseconds until the agent of a VM of this kind must have answered. */
+export function readyTimeoutMs(accelerator: "kvm" | "tcg"): number {
+  return READY_MS[accelerator];
+}
+
+/**
+ * Boots a VM and waits for its agent. A guest that stays silent is given up and booted once more: on busy hosts an early kernel may hang. Nothing of a
+ * failed attempt is left.
+ */
+export async function bootGuest(
+  host: Host,
+  config: VmConfig,
+  accelerator: "kvm" | "tcg",
+  timings: Timings,
+  signal: AbortSignal | undefined,
+): Promise<Guest> {
+  const options = { ...(signal && { signal }) };
+  for (let attempt = 1; ; attempt++) {
+    const vm = await timings.measure("create", () => host.manager.create(config, options));
+    const agent = agentOf(vm, host.logger);
+    try {
+      await timings.measure("boot", () => awaitAgent(vm, agent, READY_MS[accelerator], signal));
+      return { vm, agent };
+    } catch (error) {
+      await agent.close();
+      await vm.destroy();
+      if (attempt > 1 || !isSilent(error)) throw error;
+      host.logger.warn({ vm: vm.id }, "the guest did not answer; booting it once more");
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import {
+  VmManager,
+  chooseHypervisor,
+  cloudHypervisorDriver,
+  probeHypervisors,
+  qemuDriver,
+  silentLogger,
+  snapshotsInUse,
+} from "@virga/vm";
+import type { HypervisorName, HypervisorProbe, Logger } from "@virga/vm";
+import { homePaths, machineDirectory, openHome } from "./home.ts";
+import type { Home } from "./home.ts";
+import type { OnProgress } from "./progress.ts";
+import { recoverOwned } from "./recover-owned.ts";
+import type { ReadyAssets } from "./setup/ready-cache.ts";
+import type { SetupEvent } from "./setup/setup-options.ts";
+import { ensureReady } from "./setup/setup.ts";
+import { DEFAULT_TEMPLATE_CACHE_BYTES, TemplateStore } from "./templates/template-store.ts";
+import { templateCacheBytes } from "./templates/template-cache-bytes.ts";
+import { Timings } from "./timings.ts";
+
+/** How to open this machine for sandboxes. */
+export interface HostOptions {
+  /** Default: where the environment and the user put it. */
+  readonly home?: Home;
+  readonly logger?: Logger;
+  /** Told of work that takes long: the making of templates. */
+  readonly onProgress?: OnProgress;
+  /** Told of the set-up of this machine, where something was missing. */
+  readonly onSetup?: (event: SetupEvent) => void;
+  /** Real bytes of templates to keep. Default: `VIRGA_TEMPLATE_CACHE_MIB`, else 4 GiB. */
+  readonly templateCacheBytes?: number;
+  /** Kernel, initramfs and launcher. Default: what set-up gives, which does what is missing. */
+  readonly assets?: ReadyAssets;
+  /** Whether VMMs get namespaces of their own. Default `auto`. */
+  readonly isolation?: "auto" | "off";
+  readonly signal?: AbortSignal | undefined;
+  /** Where to note how long each step of the opening took. */
+  readonly timings?: Timings;
+}
+
+/** Parts a {@link Host} is made of. */
+interface HostParts {
+  readonly home: Home;
+  readonly logger: Logger;
+  readonly onProgress: OnProgress;
+  readonly assets: ReadyAssets;
+  readonly probes: readonly HypervisorProbe[];
+  readonly manager: VmManager;
+  readonly templates: TemplateStore;
+}
+
+/** This machine as a place for sandboxes: its directories, hypervisors and templates, wired up. Holds nothing open. */
+export class Host {
+  readonly home: Home;
+  readonly logger: Logger;
+  readonly onProgress: OnProgress;
+  readonly assets: ReadyAssets;
+  /** Every way of running VMs here, in the order of preference. */
+  readonly probes: readonly HypervisorProbe[];
+  readonly manager: VmManager;
+  readonly templates: TemplateStore;
+
+  private constructor(parts: HostParts) {
+    this.home = parts.home;
+    this.logger = parts.logger;
+    this.onProgress = parts.onProgress;
+    this.assets = parts.assets;
+    this.probes = parts.probes;
+    this.manager = parts.manager;
+    this.templates = parts.templates;
+  }
+
+  /**
+   * Opens the state directory, sets up what is missing, finds out which hypervisors work, and removes what was left by processes that were killed.
+   * `SETUP_NEEDED` and `SETUP_FAILED` as `ensureReady`, `INVALID_CONFIG` for a state directory of somebody else's.
+   */
+  static async open(options: HostOptions = {}): Promise<Host> {
+    const { logger = silentLogger, onProgress = () => undefined, signal } = options;
+    const timings = options.timings ?? new Timings();
+    const home = await timings.measure("home", () => openHome(options.home ?? homePaths()));
+    const assets =
+      options.assets ??
+      (await timings.measure("ready", () =>
+        ensureReady({
+          home,
+          logger,
+          signal,
+          ...(options.onSetup && { onEvent: options.onSetup }),
+        }),
+      ));
+    const probes = await timings.measure("probe", () =>
+      probeHypervisors({
+        drivers: [
+          { driver: cloudHypervisorDriver, accelerator: "kvm" },
+          { driver: qemuDriver({ accelerator: "kvm" }), accelerator: "kvm" },
+          { driver: qemuDriver({ accelerator: "tcg" }), accelerator: "tcg" },
+        ],
+        launcher: assets.launcher,
+        kernel: assets.kernel,
+        cacheDirectory: machineDirectory(),
+        logger,
+        ...(signal && { signal }),
+      }),
+    );
+    const manager = new VmManager({
+      directory: home.vms,
+      launcher: assets.launcher,
+      drivers: [cloudHypervisorDriver, qemuDriver({ accelerator: qemuAccelerator(probes) })],
+      logger,
+      isolation: options.isolation ?? "auto",
+    });
+    const templates = new TemplateStore({
+      directory: home.templates,
+      limitBytes:
+        options.templateCacheBytes ??
+        templateCacheBytes(process.env["VIRGA_TEMPLATE_CACHE_MIB"]) ??
+        DEFAULT_TEMPLATE_CACHE_BYTES,
+      inUse: () => snapshotsInUse(home.vms),
+      logger,
+    });
+    await timings.measure("recover", () => recoverOwned({ home, manager, logger }));
+    return new Host({ home, logger, onProgress, assets, probes, manager, templates });
+  }
+
+  /** The way to run VMs here: of the hypervisor asked for, else the best one. `UNSUPPORTED` tells why there is none. */
+  choose(wanted: HypervisorName | "auto" = "auto"): HypervisorProbe {
+    return chooseHypervisor(this.probes, wanted);
+  }
+}
+
+function qemuAccelerator(probes: readonly HypervisorProbe[]): "kvm" | "tcg" {
+  const kvm = probes.some(
+    ({ name, accelerator, usable }) => name === "qemu" && accelerator === "kvm" && usable,
+  );
+  return kvm ? "kvm" : "tcg";
+}

@@ -1,0 +1,76 @@
+import { isVirgaError } from "@virga/vm";
+import { bootGuest } from "./boot-guest.ts";
+import type { Guest } from "./boot-guest.ts";
+import { agentOf } from "./guest-agent.ts";
+import type { Host } from "./host.ts";
+import { buildTemplate } from "./templates/build-template.ts";
+import type { TemplatePlan } from "./templates/template-plan.ts";
+import type { TemplateUse } from "./templates/template-store.ts";
+import { Timings } from "./timings.ts";
+
+/** Takes back one step. */
+export type Undo = () => Promise<void> | void;
+
+/** How to make the guest of a sandbox. */
+export interface MakeGuestOptions {
+  readonly host: Host;
+  readonly plan: TemplatePlan;
+  readonly id: string;
+  readonly accelerator: "kvm" | "tcg";
+  readonly timings: Timings;
+  readonly signal: AbortSignal | undefined;
+  /** Where to register what must be undone when the sandbox ends, the last first. The VM itself is the caller's. */
+  readonly undo: Undo[];
+}
+
+/** Boots the guest, without a template. */
+export async function bootCold(options: MakeGuestOptions): Promise<Guest> {
+  const { host, plan, id, timings, signal, accelerator } = options;
+  return bootGuest(host, { ...plan.boot, sandboxId: id }, accelerator, timings, signal);
+}
+
+/** Restores the guest from its template, which is made first where there is none. A damaged template is made anew, once. */
+export async function restoreClone(options: MakeGuestOptions): Promise<Guest> {
+  const { host, plan, timings, undo } = options;
+  for (let attempt = 1; ; attempt++) {
+    const use = await timings.measure("template", () => ensureTemplate(options));
+    try {
+      if (use.built) await timings.measure("prune", () => host.templates.prune());
+      const guest = await timings.measure("create", () => restoreFrom(use, options));
+      undo.unshift(() => use.release());
+      return guest;
+    } catch (error) {
+      use.release();
+      if (attempt > 1 || !isVirgaError(error) || error.code !== "SNAPSHOT_INVALID") throw error;
+      host.logger.warn({ template: plan.key, error }, "a damaged template; making it anew");
+      await host.templates.drop(plan.key);
+    }
+  }
+}
+
+async function ensureTemplate(options: MakeGuestOptions): Promise<TemplateUse> {
+  const { host, plan, accelerator, signal } = options;
+  return host.templates.ensure(plan.key, {
+    parts: plan.parts,
+    signal,
+    onWait: () =>
+      host.onProgress("Waiting for another process that prepares the first sandbox of this kind"),
+    build: (directory) => {
+      host.onProgress("Preparing the first sandbox of this kind (once)");
+      return buildTemplate(
+        { host, config: plan.boot, accelerator, signal, timings: new Timings() },
+        directory,
+      );
+    },
+  });
+}
+
+async function restoreFrom(use: TemplateUse, options: MakeGuestOptions): Promise<Guest> {
+  const { host, plan, id, signal } = options;
+  const vm = await host.manager.createFromSnapshot(
+    { ...plan.clone, sandboxId: id },
+    use.snapshotDirectory,
+    { reason: plan.restore.reason, ...(signal && { signal }) },
+  );
+  return { vm, agent: agentOf(vm, host.logger) };
+}

@@ -1,0 +1,2 @@
+/** Is told what takes long, in a few words, before it is done. */
+export type OnProgress = (message: string) => void;

@@ -1,0 +1,161 @@
+import type { AgentClient, ExecOptions, GuestProcess } from "@virga/guest";
+import type { Vm } from "@virga/vm";
+import { readyTimeoutMs } from "./boot-guest.ts";
+import type { Guest } from "./boot-guest.ts";
+import { identityOf } from "./guest-agent.ts";
+import { checkCopy, copyInto } from "./copy-into.ts";
+import { Host } from "./host.ts";
+import { bootCold, restoreClone } from "./make-guest.ts";
+import type { Undo } from "./make-guest.ts";
+import { ownVm } from "./owner-record.ts";
+import { collect } from "./run-command.ts";
+import type { RunOptions, RunResult } from "./run-command.ts";
+import { newSandboxId } from "./sandbox-id.ts";
+import { resolveSandboxOptions } from "./sandbox-options.ts";
+import type { SandboxOptions } from "./sandbox-options.ts";
+import { planTemplate } from "./templates/template-plan.ts";
+import { Timings } from "./timings.ts";
+import { explainLoss, whileAlive } from "./vm-death.ts";
+
+interface SandboxParts extends Guest {
+  readonly timings: Timings;
+  /** Undoes what was done before the VM, the last first. */
+  readonly undo: readonly Undo[];
+}
+
+/** How to start a command: see `ExecOptions` of `@virga/guest`. */
+export type SpawnOptions = ExecOptions;
+
+/**
+ * A microVM to run commands in. Its life is bound to this process: `destroy()` (or `await using`) ends it, and when this process is killed, the next one that
+ * opens a host here removes it.
+ */
+export class Sandbox implements AsyncDisposable {
+  readonly id: string;
+  readonly vm: Vm;
+  /** How long each step took until it was ready. */
+  readonly timings: Timings;
+  readonly #agent: AgentClient;
+  readonly #undo: readonly Undo[];
+  #destroying: Promise<void> | undefined;
+
+  private constructor(parts: SandboxParts) {
+    this.vm = parts.vm;
+    this.id = parts.vm.id;
+    this.timings = parts.timings;
+    this.#agent = parts.agent;
+    this.#undo = parts.undo;
+  }
+
+  /**
+   * Makes a sandbox: a clone of the template of its kind, which is made first where there is none yet, or a cold boot. A failure leaves nothing behind.
+   * `INVALID_CONFIG` and `UNSUPPORTED` for options that cannot be met, `SETUP_NEEDED` with the command to run where this machine lacks something.
+   */
+  static async create(options: SandboxOptions = {}): Promise<Sandbox> {
+    const { signal, timings = new Timings() } = options;
+    const { image, vcpus, memoryMib, hypervisor, cold } = resolveSandboxOptions(options);
+    const host = options.host ?? (await Host.open({ ...hostOptions(options), timings }));
+    const probe = host.choose(hypervisor);
+    const plan = await planTemplate(host, { image, vcpus, memoryMib, hypervisor: probe });
+    const id = newSandboxId();
+    const undo: Undo[] = [];
+    try {
+      const ownership = await ownVm(host.home, id, "sandbox");
+      undo.unshift(() => ownership.release());
+      const making = { host, plan, id, timings, signal, accelerator: probe.accelerator, undo };
+      const guest = await (cold ? bootCold(making) : restoreClone(making));
+      undo.unshift(
+        () => guest.agent.close(),
+        () => guest.vm.destroy(),
+      );
+      await timings.measure("init", () =>
+        whileAlive(
+          guest.vm,
+          "initialise the guest",
+          guest.agent.init(identityOf(id, options.env), {
+            connectTimeoutMs: readyTimeoutMs(probe.accelerator),
+            ...(signal && { signal }),
+          }),
+        ),
+      );
+      return new Sandbox({ ...guest, timings, undo });
+    } catch (error) {
+      await unwind(undo).catch((failure: unknown) =>
+        host.logger.error(
+          { vm: id, error: failure },
+          "cannot remove a sandbox that failed to start",
+        ),
+      );
+      throw error;
+    }
+  }
+
+  /** Runs a command to its end and gives what it wrote. A command that fails is no error: see `exitCode`. `GUEST_NOT_FOUND` when there is no such program. */
+  async run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const { env, cwd, timeoutMs, signal, stdin } = options;
+    const process = await this.spawn(command, {
+      stdin: stdin !== undefined,
+      ...(env && { env }),
+      ...(cwd !== undefined && { cwd }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(signal && { signal }),
+    });
+    try {
+      return await collect(process, options);
+    } catch (error) {
+      throw await explainLoss(this.vm, `run ${command[0] ?? ""}`, error);
+    }
+  }
+
+  /** Starts a command and gives its streams. */
+  async spawn(command: readonly string[], options: SpawnOptions = {}): Promise<GuestProcess> {
+    try {
+      return await this.#agent.exec(command, options);
+    } catch (error) {
+      throw await explainLoss(this.vm, `run ${command[0] ?? ""}`, error);
+    }
+  }
+
+  /** Copies a file or a directory of this machine into the guest. */
+  async copyIn(
+    source: string,
+    destination: string,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const copy = await checkCopy({ source, destination });
+    try {
+      await copyInto((command, exec) => this.#agent.exec(command, exec), copy, options.signal);
+    } catch (error) {
+      throw await explainLoss(this.vm, `copy ${source}`, error);
+    }
+  }
+
+  /** Tells why the VM ended, where that is what an error of a stream or of `exited` comes from; else gives the error back. */
+  async explain(what: string, error: unknown): Promise<unknown> {
+    return explainLoss(this.vm, what, error);
+  }
+
+  /** Ends the sandbox and removes everything of it. Resolves also when that was done before. */
+  async destroy(): Promise<void> {
+    this.#destroying ??= unwind(this.#undo);
+    await this.#destroying;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.destroy();
+  }
+}
+
+async function unwind(undo: readonly Undo[]): Promise<void> {
+  for (const step of undo) await step();
+}
+
+function hostOptions(options: SandboxOptions): Parameters<typeof Host.open>[0] {
+  const { logger, onProgress, onSetup, signal } = options;
+  return {
+    ...(logger && { logger }),
+    ...(onProgress && { onProgress }),
+    ...(onSetup && { onSetup }),
+    signal,
+  };
+}

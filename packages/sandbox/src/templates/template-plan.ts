@@ -1,0 +1,79 @@
+import { hostCpu } from "@virga/vm";
+import type { HypervisorProbe, VmConfig } from "@virga/vm";
+import type { Host } from "../host.ts";
+import { decideRestore } from "./restore-rule.ts";
+import type { RestoreDecision } from "./restore-rule.ts";
+import { templateKey } from "./template-key.ts";
+import type { TemplateParts } from "./template-key.ts";
+
+/** Fewer messages on the console: each byte of it costs an exit from the guest. Panics are shown all the same. */
+const KERNEL_ARGUMENTS = ["quiet"] as const;
+
+/** What kind of sandbox is wanted. */
+export interface SandboxShape {
+  readonly image: string;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly hypervisor: HypervisorProbe;
+}
+
+/** How sandboxes of one shape are made on this host. */
+export interface TemplatePlan {
+  readonly key: string;
+  readonly parts: TemplateParts;
+  readonly restore: RestoreDecision;
+  /** To boot one: the template, or a sandbox without a template. */
+  readonly boot: Omit<VmConfig, "sandboxId">;
+  /** To restore one from the template. */
+  readonly clone: Omit<VmConfig, "sandboxId">;
+}
+
+/** Plans the template of a shape: its key, and the configurations of the VM it is made in and of its clones. */
+export async function planTemplate(host: Host, shape: SandboxShape): Promise<TemplatePlan> {
+  const { image, vcpus, memoryMib, hypervisor } = shape;
+  const { assets, manager } = host;
+  const { name, version, binary, accelerator } = hypervisor;
+  const hypervisorVersion = version ?? "unknown";
+  const balloon = false;
+  // There is no jail yet: VMMs run as the user who owns the templates.
+  const restore = decideRestore({ hypervisor: name, hypervisorVersion, jailed: false, balloon });
+  const { isolated } = await manager.isolation();
+  const parts: TemplateParts = {
+    image,
+    kernel: assets.kernelId,
+    initramfs: assets.initramfsHash,
+    kernelArguments: KERNEL_ARGUMENTS,
+    vcpus,
+    memoryMib,
+    memoryForm: restore.memoryForm,
+    balloon,
+    network: "none",
+    hypervisor: name,
+    hypervisorVersion,
+    accelerator,
+    cpu: accelerator === "kvm" ? hostCpu() : null,
+    isolated,
+  };
+  const key = templateKey(parts);
+  const common = {
+    templateId: key,
+    hypervisor: name,
+    ...(binary !== null && { binary }),
+    vcpus,
+    memoryMib,
+    memoryForm: restore.memoryForm,
+    balloon,
+  };
+  return {
+    key,
+    parts,
+    restore,
+    boot: {
+      ...common,
+      kernel: assets.kernel,
+      initramfs: assets.initramfs,
+      kernelArguments: KERNEL_ARGUMENTS,
+    },
+    clone: { ...common, restoreMode: restore.mode },
+  };
+}

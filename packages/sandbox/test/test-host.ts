@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestPlace } from "@virga/testkit";
+import { Host, ensureReady, homePaths, openHome } from "@virga/sandbox";
+import type { Home, HostOptions } from "@virga/sandbox";
+
+/** A home of a test's own. */
+export async function testHome(place: TestPlace): Promise<Home> {
+  const env = { VIRGA_HOME: join(place.scratch, "home") };
+  return openHome(homePaths({ env, uid: 0, userHome: "/" }));
+}
+
+/** A host with a state directory of the test's own, and this machine's kernel, agent and launcher. */
+export async function testHost(place: TestPlace, options: HostOptions = {}): Promise<Host> {
+  return Host.open({ home: await testHome(place), assets: await ensureReady(), ...options });
+}
+
+/** Fails unless nothing is left of any VM in this home. */
+export async function checkNoVm(home: Home): Promise<void> {
+  const vms = (await readdir(home.vms)).filter((name) => name !== ".builds");
+  const owners = await readdir(join(home.state, "owners"));
+  assert.deepEqual({ vms, owners }, { vms: [], owners: [] });
+}

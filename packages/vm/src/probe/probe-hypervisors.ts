@@ -1,0 +1,133 @@
+import { findHypervisor } from "../config/defaults.ts";
+import type { HypervisorName } from "../config/vm-config.ts";
+import { VirgaError, errorText } from "../errors.ts";
+import type { HypervisorBuild, HypervisorDriver } from "../hypervisor/port.ts";
+import { identifyBuild } from "../identify-build.ts";
+import { silentLogger } from "../logger.ts";
+import type { Logger } from "../logger.ts";
+import { cachedVerdict, kvmPresent } from "./kvm-verdict.ts";
+import { trialBoot } from "./trial-boot.ts";
+import type { TrialBoot } from "./trial-boot.ts";
+
+/** One way of running VMs on this machine, and whether it works. */
+export interface HypervisorProbe {
+  readonly name: HypervisorName;
+  readonly accelerator: "kvm" | "tcg";
+  /** Null where the binary is missing or does not tell. */
+  readonly version: string | null;
+  readonly binary: string | null;
+  readonly usable: boolean;
+  /** Why, or why not, in one sentence. */
+  readonly reason: string;
+}
+
+/** What probing needs. */
+export interface ProbeOptions {
+  /** One driver for each way, in the order of preference. */
+  readonly drivers: readonly {
+    readonly driver: HypervisorDriver;
+    readonly accelerator: "kvm" | "tcg";
+  }[];
+  readonly launcher: string;
+  /** Kernel for the trial boot; without one, KVM counts as usable when it can be opened, and the reason says so. */
+  readonly kernel: string | undefined;
+  /** Where verdicts are kept: a directory that is emptied when the machine boots. */
+  readonly cacheDirectory: string;
+  readonly trialMs?: number;
+  readonly logger?: Logger;
+  readonly signal?: AbortSignal;
+}
+
+const TRIAL_MS = 15_000;
+
+/** Probes every way of running VMs, in the order of preference. A verdict on KVM is made by really booting a guest, once per boot of the machine. */
+export async function probeHypervisors(options: ProbeOptions): Promise<HypervisorProbe[]> {
+  const present = kvmPresent();
+  let kvm: TrialBoot | undefined = present.ok ? undefined : present;
+  const probes: HypervisorProbe[] = [];
+  for (const { driver, accelerator } of options.drivers) {
+    // In turn: what one way shows of KVM holds for the next.
+    // oxlint-disable-next-line no-await-in-loop
+    const build = await identify(driver, options.cacheDirectory);
+    if (typeof build === "string") {
+      probes.push({
+        name: driver.name,
+        accelerator,
+        version: null,
+        binary: null,
+        usable: false,
+        reason: build,
+      });
+      continue;
+    }
+    const facts = { name: driver.name, accelerator, version: build.version, binary: build.binary };
+    if (accelerator === "tcg") {
+      probes.push({ ...facts, usable: true, reason: "emulation works everywhere, slowly" });
+      continue;
+    }
+    // oxlint-disable-next-line no-await-in-loop
+    kvm ??= await tryKvm(options, driver, build);
+    probes.push({
+      ...facts,
+      usable: kvm.ok,
+      reason: kvm.ok ? kvm.reason : `KVM is not usable: ${kvm.reason}`,
+    });
+  }
+  return probes;
+}
+
+/** The first usable way, of the hypervisor asked for. `UNSUPPORTED` tells why none is. */
+export function chooseHypervisor(
+  probes: readonly HypervisorProbe[],
+  wanted: HypervisorName | "auto",
+): HypervisorProbe {
+  const candidates = probes.filter((probe) => wanted === "auto" || probe.name === wanted);
+  const chosen = candidates.find((probe) => probe.usable);
+  if (chosen !== undefined) return chosen;
+  const reasons = candidates
+    .map((probe) => `${probe.name} (${probe.accelerator}): ${probe.reason}`)
+    .join("; ");
+  throw new VirgaError(
+    "UNSUPPORTED",
+    `No usable hypervisor${wanted === "auto" ? "" : ` for ${wanted}`}: ${reasons === "" ? "none is known" : reasons}`,
+    {
+      details: { wanted, probes: candidates },
+      hint: "Run `virga doctor`.",
+    },
+  );
+}
+
+async function identify(
+  driver: HypervisorDriver,
+  cacheDirectory: string,
+): Promise<HypervisorBuild | string> {
+  try {
+    return await identifyBuild(driver, findHypervisor(driver.name), cacheDirectory);
+  } catch (error) {
+    return errorText(error);
+  }
+}
+
+async function tryKvm(
+  options: ProbeOptions,
+  driver: HypervisorDriver,
+  build: HypervisorBuild,
+): Promise<TrialBoot> {
+  const { kernel, launcher, signal } = options;
+  if (kernel === undefined)
+    return {
+      ok: true,
+      reason: "/dev/kvm can be opened; no guest was tried, there is no kernel yet",
+    };
+  return cachedVerdict(options.cacheDirectory, [driver.name, build.version, kernel], () =>
+    trialBoot({
+      driver,
+      binary: build.binary,
+      launcher,
+      kernel,
+      timeoutMs: options.trialMs ?? TRIAL_MS,
+      logger: options.logger ?? silentLogger,
+      signal,
+    }),
+  );
+}

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorText } from "../errors.ts";
+import type { HypervisorDriver } from "../hypervisor/port.ts";
+import type { Logger } from "../logger.ts";
+import { VmManager } from "../vm-manager.ts";
+
+/** What a trial boot showed. */
+export interface TrialBoot {
+  readonly ok: boolean;
+  /** In one sentence. */
+  readonly reason: string;
+}
+
+/** What a trial boot needs. */
+export interface TrialBootOptions {
+  readonly driver: HypervisorDriver;
+  readonly binary: string;
+  readonly launcher: string;
+  /** The kernel real guests will run: some KVMs run tiny test programs and hang ordinary kernels. */
+  readonly kernel: string;
+  readonly timeoutMs: number;
+  readonly logger: Logger;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const MEMORY_MIB = 128;
+
+/**
+ * Boots the kernel without a root file system: it goes through its whole boot, finds no root, panics and reboots, which ends the VM. A guest that
+ * does not get there in time hangs.
+ */
+export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
+  const { driver, binary, launcher, kernel, timeoutMs, logger, signal } = options;
+  const directory = await mkdtemp(join(tmpdir(), "virga-trial-"));
+  const manager = new VmManager({ directory, launcher, drivers: [driver], logger });
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const stop = new AbortController();
+  try {
+    const vm = await manager.create(
+      {
+        sandboxId: "trial",
+        hypervisor: driver.name,
+        binary,
+        kernel,
+        memoryMib: MEMORY_MIB,
+        guestChannel: false,
+        balloon: false,
+        console: false,
+        kernelArguments: ["panic=-1"],
+        timeouts: { shutdownMs: 1_000, terminateMs: 1_000 },
+      },
+      { signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]) },
+    );
+    const waited = sleep(timeoutMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    const exit = await Promise.race([vm.exited, waited]);
+    if (exit === undefined)
+      return {
+        ok: false,
+        reason: `a guest did not finish its boot within ${timeoutMs} ms (it hangs)`,
+      };
+    if (exit.reason === "guest-panic" || exit.reason === "guest-reboot")
+      return { ok: true, reason: "a trial guest ran" };
+    return { ok: false, reason: `a trial guest ended unexpectedly: ${exit.reason}` };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return {
+      ok: false,
+      reason: deadline.aborted ? `a guest did not start within ${timeoutMs} ms` : errorText(error),
+    };
+  } finally {
+    stop.abort();
+    await Promise.allSettled(manager.list().map((vm) => vm.destroy()));
+    await rm(directory, { recursive: true, force: true });
+  }
+}
