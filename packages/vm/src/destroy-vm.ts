@@ -43,7 +43,8 @@ export async function destroyMachine(
     const lock = await operation.step("lock", () => lockForRemoval(machine));
     await operation.step("stop again", stop);
     machine.process.unwatch();
-    // Reaped, and told of with the last lines of a log that is about to go.
+    // Reaped, and told of with the last lines of a log that is about to go. This may be all that the program still waits for.
+    machine.process.keepAlive(true);
     await machine.exited;
     await tolerate(machine, operation, "intents", () => removeIntents(layout.intent));
     await tolerate(machine, operation, "remove", () =>
