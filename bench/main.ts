@@ -1,0 +1,110 @@
+// Measures Virga against the raw hypervisor. usage: npm run bench -- [options]; --help lists them.
+import { writeFileSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { parseArgs } from "node:util";
+import type { Bench } from "./bench.ts";
+import { benchesFor, isHypervisor } from "./benches.ts";
+import { describeMachine } from "./machine.ts";
+import { measure, type Result } from "./measure.ts";
+import { table } from "./table.ts";
+
+const usage = `usage: npm run bench -- [options]
+
+  --minutes N          end after about so long (default 10); earlier when every interval is within 5 %
+  --only NAME          only benches whose name contains NAME; may be repeated
+  --hypervisor NAME    qemu (default) or cloud-hypervisor
+  --json FILE          where the samples go (default bench/results/TIME.json)
+  --list               names the benches`;
+
+interface Outcome {
+  readonly name: string;
+  readonly about: string;
+  readonly results?: readonly Result[];
+  readonly skipped?: string;
+  readonly error?: string;
+}
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "10" },
+    only: { type: "string", multiple: true, default: [] },
+    hypervisor: { type: "string", default: "qemu" },
+    json: { type: "string" },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+const minutes = Number(values.minutes);
+if (!(minutes > 0)) fail(`--minutes "${values.minutes}": it is a number above 0`);
+const { hypervisor } = values;
+if (!isHypervisor(hypervisor)) fail(`--hypervisor "${hypervisor}": there is no such one`);
+
+const abort = new AbortController();
+process.once("SIGINT", () => abort.abort()).once("SIGTERM", () => abort.abort());
+
+if (values.help) console.log(usage);
+else await run(benchesFor(hypervisor));
+
+async function run(all: readonly Bench[]): Promise<void> {
+  const benches = all.filter(
+    ({ name }) => values.only.length === 0 || values.only.some((part) => name.includes(part)),
+  );
+  if (benches.length === 0) fail(`no bench has ${values.only.join(" or ")} in its name`);
+  if (values.list) {
+    for (const { name, about } of benches) console.log(`${name}: ${about}`);
+    return;
+  }
+  const started = new Date();
+  const machine = describeMachine();
+  const end = performance.now() + minutes * 60_000;
+  const outcomes: Outcome[] = [];
+  for (const [index, bench] of benches.entries()) {
+    if (abort.signal.aborted) break;
+    // What one bench leaves of its share goes to those after it.
+    const now = performance.now();
+    const deadlineMs = now + (end - now) / (benches.length - index);
+    const outcome = await runBench(bench, deadlineMs);
+    outcomes.push(outcome);
+    print(outcome);
+  }
+  console.log(`\n${table(outcomes.flatMap(({ results }) => results ?? []))}`);
+  const file = values.json ?? `bench/results/${started.toISOString().replaceAll(":", "-")}.json`;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(
+    file,
+    JSON.stringify({ format: 1, started, minutes, hypervisor, machine, benches: outcomes }),
+  );
+  console.log(`\nsamples: ${file}`);
+  if (outcomes.some(({ error }) => error !== undefined) || abort.signal.aborted) {
+    process.exitCode = 1;
+  }
+}
+
+async function runBench(bench: Bench, deadlineMs: number): Promise<Outcome> {
+  const { name, about } = bench;
+  const skipped = bench.missing?.();
+  if (skipped !== undefined) return { name, about, skipped };
+  try {
+    const scenario = await bench.open();
+    try {
+      const results = await measure(scenario, { deadlineMs, signal: abort.signal });
+      return { name, about, results };
+    } finally {
+      await scenario.close();
+    }
+  } catch (error) {
+    return { name, about, error: error instanceof Error ? (error.stack ?? error.message) : "" };
+  }
+}
+
+function print({ name, about, results, skipped, error }: Outcome): void {
+  console.log(`\n${name}: ${about}`);
+  if (skipped !== undefined) console.log(`  skipped: ${skipped}`);
+  if (error !== undefined) console.log(`  FAILED: ${error}`);
+  if (results !== undefined) console.log(table(results).replaceAll(/^/gmu, "  "));
+}
+
+function fail(message: string): never {
+  console.error(`bench: ${message}`);
+  process.exit(2);
+}
