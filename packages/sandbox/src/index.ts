@@ -8,6 +8,7 @@ export {
   type HypervisorsReport,
 } from "./doctor/doctor.ts";
 export { findHypervisors } from "./doctor/find-hypervisors.ts";
+export { DEFAULT_IMAGE, findImage, type Image } from "./images/image.ts";
 export { currentBusybox, fetchBusybox } from "./setup/busybox.ts";
 export { homePaths, openHome, type Home, type HomeInput } from "./home.ts";
 export {
