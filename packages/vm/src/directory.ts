@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { VirgaError } from "./errors.ts";
 
@@ -8,7 +9,7 @@ export const FIXED_VM_PATH = "/run/virga/vm";
 const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Names inside the host-only directory (mode 0700, never seen by the VMM). */
-export const HOST_FILES = {
+const HOST_FILES = {
   record: "vm.json",
   lock: "lock.db",
   destroying: "destroying",
@@ -137,4 +138,13 @@ export function checkSocketPaths(layout: VmLayout): void {
       );
     }
   }
+}
+
+/** Names in a VM's directory that are not ours: a directory with any is never claimed, cleared or removed. */
+export async function foreignEntries(directory: string): Promise<string[]> {
+  const ours = new Set<string>(Object.values(HOST_FILES));
+  // SQLite and atomic writes put their own files beside those of these names.
+  return (await readdir(directory)).filter(
+    (name) => !ours.has(name) && !/^(?:vm\.json|intent\.json|lock\.db)[.-]/u.test(name),
+  );
 }

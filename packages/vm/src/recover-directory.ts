@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { vmLayout } from "./directory.ts";
+import { foreignEntries, vmLayout } from "./directory.ts";
 import { errnoOf, isVirgaError } from "./errors.ts";
 import { removeDirectory } from "./destroy-vm.ts";
 import { removeIntents } from "./intent.ts";
@@ -17,7 +17,7 @@ import type { VmRecord } from "./record.ts";
  * - `ended`: its VMM is gone; the directory stays until somebody destroys the VM.
  * - `removed`: an unfinished create or destroy was rolled back: nothing is left.
  * - `busy`: somebody works on it now.
- * - `foreign`: a record this version cannot read; untouched.
+ * - `foreign`: a record this version cannot read, or files that are not Virga's; untouched.
  */
 export type RecoveryOutcome = "whole" | "ended" | "removed" | "busy" | "foreign";
 
@@ -28,6 +28,7 @@ export async function recoverDirectory(
 ): Promise<RecoveryOutcome> {
   const layout = vmLayout(directory, "api.sock", true);
   let record: VmRecord | undefined;
+  if ((await foreignEntries(directory)).length > 0) return "foreign";
   const lock = tryLock(layout.lock);
   if (lock === undefined) return "busy";
   try {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
-import { HOST_FILES, checkSocketPaths, vmLayout } from "./directory.ts";
+import { checkSocketPaths, foreignEntries, vmLayout } from "./directory.ts";
 import type { VmLayout } from "./directory.ts";
 import { VirgaError, errnoOf } from "./errors.ts";
 import type {
@@ -229,10 +229,7 @@ async function checkClaimable(layout: VmLayout): Promise<void> {
       { details: { directory: layout.directory, uid } },
     );
   }
-  const ours = new Set<string>(Object.values(HOST_FILES));
-  const strange = (await readdir(layout.directory)).filter(
-    (name) => !ours.has(name) && !/^(?:vm\.json|lock\.db)[.-]/u.test(name),
-  );
+  const strange = await foreignEntries(layout.directory);
   if (strange.length === 0) return;
   throw new VirgaError(
     "INVALID_CONFIG",

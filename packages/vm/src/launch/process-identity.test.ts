@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 import { identifyProcess, isSameProcess } from "./process-identity.ts";
 
@@ -25,15 +26,19 @@ test("same number, other start, boot or namespace: another process", () => {
 });
 
 test("a zombie is nobody", async (t) => {
-  // A shell that has a dead child and does not wait for it.
-  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 1000"], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  // A program that has a dead child and does not wait for it: the child ends only once its parent is no longer the shell, which would.
+  const script = "exec 3<&0; (read line <&3) & echo $!; exec sleep 1000";
+  const parent = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "ignore"] });
   t.after(() => parent.kill("SIGKILL"));
   const [data] = (await once(parent.stdout, "data")) as [Buffer];
   const pid = Number(data.toString());
-  const { readFileSync } = await import("node:fs");
-  while (!readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z "))
-    await new Promise((resolve) => setImmediate(resolve));
+  await until(() => readFileSync(`/proc/${parent.pid}/comm`, "utf8") === "sleep\n");
+  assert.ok(identifyProcess(pid));
+  parent.stdin.end();
+  await until(() => readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z "));
   assert.equal(identifyProcess(pid), undefined);
 });
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
