@@ -180,8 +180,8 @@ class ExecOperation implements OperationHandler, GuestProcess {
     if (error !== undefined) {
       this.#started.reject(error);
       this.#exit.reject(error);
-      this.stdout.destroy(error);
-      this.stderr.destroy(error);
+      this.stdout.fail(error);
+      this.stderr.fail(error);
     }
     // Without an error: what the process did not read is dropped, and a writer learns that there is no use in more.
     this.stdin.destroy(error);

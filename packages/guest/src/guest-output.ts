@@ -44,6 +44,11 @@ export class GuestOutput extends Readable {
     this.#flush();
   }
 
+  /** The connection is lost: an error for the reader, unless all of the stream is here already. */
+  fail(error: Error): void {
+    if (this.#end === "open") this.destroy(error);
+  }
+
   override _read(): void {
     this.#wanted = true;
     this.#flush();

@@ -1,5 +1,5 @@
 import type { Deadline } from "./deadline.ts";
-import { GuestError } from "./errors.ts";
+import { GuestError, type GuestOutcome } from "./errors.ts";
 import type { GuestLogger } from "./logger.ts";
 import { type Connect, openSession } from "./open-session.ts";
 import type { Session } from "./session.ts";
@@ -97,7 +97,7 @@ export class SessionPool {
     const opening = [...this.#opening];
     for (const [deadline] of opening) deadline.cancel(closedError());
     await Promise.all(opening.map(([, settled]) => settled));
-    for (const session of this.#busy.keys()) this.#close(session);
+    for (const session of this.#busy.keys()) this.#close(session, closedError("unknown"));
     this.#busy.clear();
     await this.reset();
   }
@@ -108,8 +108,8 @@ export class SessionPool {
     return idle?.session;
   }
 
-  #close(session: Session): void {
-    const closing = session.close().finally(() => this.#closing.delete(closing));
+  #close(session: Session, error?: GuestError): void {
+    const closing = session.close(error).finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 
@@ -118,8 +118,8 @@ export class SessionPool {
   }
 }
 
-function closedError(): GuestError {
+function closedError(outcome: GuestOutcome = "not-started"): GuestError {
   return new GuestError("ABORTED", "The client of the guest agent is closed", {
-    details: { outcome: "not-started" },
+    details: { outcome },
   });
 }
