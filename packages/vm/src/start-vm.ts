@@ -117,7 +117,9 @@ async function start(
   await operation.step("record process", () =>
     writeRecord(layout.record, record, { durable: false }),
   );
-  await operation.step("launch", () => held.go(Math.max(1, deadline - performance.now())));
+  await operation.step("launch", () =>
+    held.go(Math.max(1, Math.ceil(deadline - performance.now()))),
+  );
   const control = driver.control(context);
   undo.add("close the control connection", () => control.close());
   await operation.step("wait for socket", async () => {
@@ -125,7 +127,7 @@ async function start(
       control,
       process,
       layout.host.api,
-      Math.max(1, deadline - performance.now()),
+      Math.max(1, Math.ceil(deadline - performance.now())),
       signal,
     );
     checkIdentity(context, held.identity.pid, answer);
@@ -200,13 +202,14 @@ async function claimDirectory(layout: VmLayout, undo: UndoStack): Promise<{ rele
   if ((await readRecord(layout.record)) !== undefined) {
     throw exists(layout);
   }
-  undo.add("remove the directory", () => rm(directory, { recursive: true, force: true }));
+  // Before its removal is registered: what a live owner answers on is not ours, nor is what lies around it.
   await removeStaleSockets([
     layout.host.api,
     layout.host.vsock,
     layout.host.qmpOperations,
     layout.host.qmpReads,
   ]);
+  undo.add("remove the directory", () => rm(directory, { recursive: true, force: true }));
   await rm(layout.host.directory, { recursive: true, force: true });
   await rm(layout.portLocks, { recursive: true, force: true });
   return lock;

@@ -16,12 +16,19 @@ export interface ConformanceSubject {
   readonly restoreModes: readonly RestoreMode[];
   /** Whether a VM's balloon works, and what the hypervisor tells of it. */
   readonly hasBalloon: boolean;
+  /** Whether VMMs may have namespaces of their own. Default `auto`: where this machine allows it. */
+  readonly isolation?: "auto" | "off";
 }
 
 /** A manager on the place's directory. A second one stands for another process. */
 export async function managerOn(subject: ConformanceSubject, place: TestPlace): Promise<VmManager> {
   const launcher = await subject.launcher();
-  return new VmManager({ directory: place.directory, launcher, drivers: [subject.driver] });
+  return new VmManager({
+    directory: place.directory,
+    launcher,
+    drivers: [subject.driver],
+    isolation: subject.isolation ?? "auto",
+  });
 }
 
 /** Boots a VM whose guest answers. */

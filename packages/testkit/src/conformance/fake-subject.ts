@@ -2,7 +2,6 @@ import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HypervisorDriver, VmConfig } from "@virga/vm";
 import { testProgram } from "../assets.ts";
-import type { Behaviour } from "../fakes/behaviour.ts";
 import { fakeHypervisor, type FakeHypervisor } from "../fakes/fake-hypervisor.ts";
 import type { TestPlace } from "../leaks/leak-count.ts";
 import type { ConformanceSubject } from "./conformance-subject.ts";
@@ -35,7 +34,7 @@ export function fakeSubject(options: {
   readonly driver: HypervisorDriver;
   readonly restoreModes: ConformanceSubject["restoreModes"];
   readonly config?: Partial<VmConfig>;
-  readonly behaviour?: Behaviour;
+  readonly isolation?: "auto" | "off";
 }): ConformanceSubject {
   const { driver } = options;
   const fakes = new WeakMap<TestPlace, FakeHypervisor>();
@@ -45,17 +44,13 @@ export function fakeSubject(options: {
     launcher: () => testProgram("launcher"),
     config: async (place, id) => {
       const fake =
-        fakes.get(place) ??
-        fakeHypervisor({
-          name: driver.name,
-          directory: place.scratch,
-          behaviour: options.behaviour ?? {},
-        });
+        fakes.get(place) ?? fakeHypervisor({ name: driver.name, directory: place.scratch });
       fakes.set(place, fake);
       return { ...fakeConfig(place, id, fake), ...options.config };
     },
     guest: fakeGuestProbe,
     restoreModes: options.restoreModes,
+    isolation: options.isolation ?? "auto",
     hasBalloon: options.config?.balloon ?? driver.name === "cloud-hypervisor",
   };
 }

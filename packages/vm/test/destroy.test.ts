@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { rejectsWithCode } from "@virga/testkit";
+import { testOnFakes, untilCalled } from "./with-fake.ts";
+
+testOnFakes("a stopped process times out, and can be destroyed", {}, async ({ boot, manager }) => {
+  const vm = await boot("vm", { timeouts: { callMs: 1000 } });
+  process.kill(vm.pid, "SIGSTOP");
+  await rejectsWithCode(manager.pause("vm"), "TIMEOUT");
+  assert.equal((await vm.info()).source, "record");
+  await vm.destroy();
+});
+
+testOnFakes(
+  "one that ignores everything but SIGKILL is killed",
+  {},
+  async ({ boot, fake, log }) => {
+    const vm = await boot("vm", { timeouts: { shutdownMs: 100, terminateMs: 100 } });
+    fake.set({ ignoreSigterm: true, calls: { quit: { do: "hang" } } });
+    await vm.destroy();
+    assert.equal(vm.state, "stopped");
+    assert.ok(log.includes("VMM did not end when asked"), log.join("; "));
+  },
+);
+
+testOnFakes("destroy goes before a call that hangs", {}, async ({ boot, manager, fake }) => {
+  // With the deadline of the hung call destroy would not end within the test's time.
+  const vm = await boot("vm", { timeouts: { callMs: 3_600_000 } });
+  fake.set({ calls: { pause: { do: "hang" } } });
+  const pause = rejectsWithCode(manager.pause("vm"), "VM_DESTROYED");
+  const next = rejectsWithCode(manager.pause("vm"), "VM_DESTROYED");
+  await untilCalled(fake, ["stop", "vm.pause"]);
+  await manager.destroy("vm");
+  await Promise.all([pause, next]);
+  assert.equal(vm.state, "stopped");
+});
+
+testOnFakes(
+  "a destroy in another process ends a call that hangs here",
+  {},
+  async ({ boot, manager, fake, another }) => {
+    const vm = await boot("vm", { timeouts: { callMs: 3_600_000 } });
+    fake.set({ calls: { pause: { do: "hang" } } });
+    const pause = rejectsWithCode(manager.pause("vm"), "VM_DESTROYED");
+    await untilCalled(fake, ["stop", "vm.pause"]);
+    const other = another();
+    await other.adopt(vm.config.vmDirectory);
+    await other.destroy("vm");
+    await pause;
+    await vm.destroy();
+    assert.deepEqual(manager.list(), []);
+  },
+);
+
+testOnFakes("an aborted destroy still destroys", {}, async ({ boot, manager, fake }) => {
+  const vm = await boot("vm", { timeouts: { shutdownMs: 3_600_000, terminateMs: 3_600_000 } });
+  fake.set({ ignoreSigterm: true, calls: { quit: { do: "hang" } } });
+  const abort = new AbortController();
+  const destroyed = manager.destroy("vm", { signal: abort.signal });
+  await untilCalled(fake, ["quit", "vmm.shutdown"]);
+  abort.abort(new Error("no patience"));
+  await destroyed;
+  assert.equal(vm.state, "stopped");
+});

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { rejectsWithCode } from "@virga/testkit";
+import { testOnFakes, untilCalled } from "./with-fake.ts";
+
+testOnFakes(
+  "operations on one VM wait for each other, those on two do not",
+  {},
+  async ({ boot, manager, fake }) => {
+    const [one, two] = await Promise.all([boot("one"), boot("two")]);
+    fake.set({ calls: { pause: { do: "slow", delayMs: 20 } } });
+    const rounds = [
+      manager.pause("one"),
+      manager.resume("one"),
+      manager.pause("one"),
+      manager.resume("one"),
+    ];
+    await Promise.all([...rounds, manager.pause("two")]);
+    assert.equal(one.state, "running");
+    const operations = fake
+      .calls()
+      .filter(({ call, pid }) => pid === one.pid && /^(vm\.)?(pause|resume|stop|cont)$/.test(call));
+    for (let i = 0; i + 1 < operations.length; i += 2) {
+      assert.equal(operations[i]?.phase, "start");
+      assert.equal(operations[i + 1]?.phase, "end");
+      assert.equal(operations[i]?.call, operations[i + 1]?.call);
+    }
+    fake.set({ calls: { resume: { do: "hang" } } });
+    const hung = rejectsWithCode(manager.resume("two"), "VM_DESTROYED");
+    await untilCalled(fake, ["cont", "vm.resume"]);
+    fake.set({});
+    await manager.pause("one");
+    await manager.resume("one");
+    await two.destroy();
+    await hung;
+    await one.destroy();
+  },
+);
+
+testOnFakes("a stale socket is replaced, a live owner's is left alone", {}, async (bench) => {
+  const { manager, place, config } = bench;
+  const run = join(place.directory, "vm", "run");
+  mkdirSync(run, { recursive: true, mode: 0o700 });
+  const names = ["api.sock", "v.sock", "qmp0.sock"];
+  for (const name of names) {
+    const owner = createServer();
+    await new Promise<void>((resolve) => owner.listen(join(run, name), resolve));
+    const refused = await rejectsWithCode(manager.create(config("vm")), "SOCKET_IN_USE");
+    assert.equal(refused.details["path"], join(run, name));
+    assert.ok(existsSync(join(run, name)), "the owner's socket stays");
+    await staleSocket(join(run, name), owner);
+  }
+  await using vm = await manager.create(config("vm"));
+  assert.equal(vm.state, "running");
+});
+
+/** Leaves a socket file that nobody listens on. */
+async function staleSocket(path: string, owner: ReturnType<typeof createServer>): Promise<void> {
+  await new Promise((resolve) => owner.close(resolve));
+  const script = `require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+  spawnSync(process.execPath, ["-e", script]);
+  assert.ok(existsSync(path));
+}
