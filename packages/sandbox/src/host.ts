@@ -2,14 +2,14 @@ import {
   VmManager,
   chooseHypervisor,
   cloudHypervisorDriver,
-  probeHypervisors,
   qemuDriver,
   silentLogger,
   snapshotsInUse,
 } from "@virga/vm";
 import type { HypervisorName, HypervisorProbe, Logger } from "@virga/vm";
-import { homePaths, machineDirectory, openHome } from "./home.ts";
+import { homePaths, openHome } from "./home.ts";
 import type { Home } from "./home.ts";
+import { probeMachine } from "./probe-machine.ts";
 import type { OnProgress } from "./progress.ts";
 import { recoverOwned } from "./recover-owned.ts";
 import type { ReadyAssets } from "./setup/ready-cache.ts";
@@ -89,20 +89,7 @@ export class Host {
           ...(options.onSetup && { onEvent: options.onSetup }),
         }),
       ));
-    const probes = await timings.measure("probe", () =>
-      probeHypervisors({
-        drivers: [
-          { driver: cloudHypervisorDriver, accelerator: "kvm" },
-          { driver: qemuDriver({ accelerator: "kvm" }), accelerator: "kvm" },
-          { driver: qemuDriver({ accelerator: "tcg" }), accelerator: "tcg" },
-        ],
-        launcher: assets.launcher,
-        kernel: assets.kernel,
-        cacheDirectory: machineDirectory(),
-        logger,
-        ...(signal && { signal }),
-      }),
-    );
+    const probes = await timings.measure("probe", () => probeMachine({ assets, logger, signal }));
     const manager = new VmManager({
       directory: home.vms,
       launcher: assets.launcher,

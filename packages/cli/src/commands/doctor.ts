@@ -1,4 +1,5 @@
 import { doctor, findHypervisors } from "@virga/sandbox";
+import { interruptSignal } from "../interrupt.ts";
 import { doctorText } from "../output/doctor-text.ts";
 import { printLine } from "../output/print.ts";
 
@@ -7,9 +8,9 @@ export interface DoctorCommandOptions {
   readonly json?: boolean;
 }
 
-/** `virga doctor`: says what this machine can run, and what to do about the rest. Exit code 1 when VMs cannot run. */
+/** `virga doctor`: says what this machine can run, and what to do about the rest. Tries KVM with a guest, once per boot of the machine. Exit code 1 when VMs cannot run. */
 export async function doctorCommand(options: DoctorCommandOptions): Promise<number> {
-  const report = await doctor({ probe: findHypervisors });
+  const report = await doctor({ probe: () => findHypervisors(interruptSignal()) });
   printLine(options.json === true ? JSON.stringify(report, undefined, 2) : doctorText(report));
   return report.ok ? 0 : 1;
 }

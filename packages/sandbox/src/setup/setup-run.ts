@@ -55,7 +55,8 @@ export class SetupRun {
 
   /** Gives the assets, or nothing when only system programs were asked for. */
   async ensure(): Promise<ReadyAssets | undefined> {
-    const cached = this.#guest ? await this.#cached() : undefined;
+    const tools = await missingRequirements(this.#tools());
+    const cached = this.#guest && tools.length === 0 ? await this.cached() : undefined;
     if (cached !== undefined) return cached;
     const pending = await this.#pending();
     if (isNothing(pending)) return this.#finish();
@@ -114,8 +115,8 @@ export class SetupRun {
     return lacks;
   }
 
-  async #cached(): Promise<ReadyAssets | undefined> {
-    if ((await missingRequirements(this.#tools())).length > 0) return undefined;
+  /** The assets noted by an earlier run, if nothing of them has changed since. */
+  async cached(): Promise<ReadyAssets | undefined> {
     return readReady(this.#cacheFile(), await this.#cacheKey());
   }
 

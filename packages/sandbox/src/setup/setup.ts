@@ -1,4 +1,4 @@
-import { homePaths, openHome } from "../home.ts";
+import { homePaths, openHome, type Home } from "../home.ts";
 import type { ReadyAssets } from "./ready-cache.ts";
 import type { SetupOptions } from "./setup-options.ts";
 import { SetupRun } from "./setup-run.ts";
@@ -20,4 +20,9 @@ export async function ensureReady(options: SetupOptions = {}): Promise<ReadyAsse
 export async function ensureTools(options: SetupOptions = {}): Promise<void> {
   const home = await openHome(options.home ?? homePaths());
   await new SetupRun(options, home, false).ensure();
+}
+
+/** What set-up noted as ready, if nothing of it has changed since. Makes and changes nothing. */
+export async function findReady(home: Home): Promise<ReadyAssets | undefined> {
+  return new SetupRun({}, home, true).cached();
 }

@@ -1,0 +1,30 @@
+import { cloudHypervisorDriver, probeHypervisors, qemuDriver } from "@virga/vm";
+import type { HypervisorProbe, Logger } from "@virga/vm";
+import { machineDirectory } from "./home.ts";
+import type { ReadyAssets } from "./setup/ready-cache.ts";
+
+/** How to probe. */
+export interface ProbeMachineOptions {
+  /** What a trial guest is made from. Without it KVM counts as usable when it can be opened, and the reason says so. */
+  readonly assets: Pick<ReadyAssets, "launcher" | "kernel"> | undefined;
+  readonly logger?: Logger;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Finds out which ways of running VMs work on this machine, best first. Whether KVM really runs guests is tried once per boot of the machine. */
+export function probeMachine(options: ProbeMachineOptions): Promise<HypervisorProbe[]> {
+  const { assets, logger, signal } = options;
+  return probeHypervisors({
+    drivers: [
+      { driver: cloudHypervisorDriver, accelerator: "kvm" },
+      { driver: qemuDriver({ accelerator: "kvm" }), accelerator: "kvm" },
+      { driver: qemuDriver({ accelerator: "tcg" }), accelerator: "tcg" },
+    ],
+    // Unused without a kernel to try.
+    launcher: assets?.launcher ?? "",
+    kernel: assets?.kernel,
+    cacheDirectory: machineDirectory(),
+    ...(logger && { logger }),
+    ...(signal && { signal }),
+  });
+}
