@@ -82,7 +82,9 @@ static const char *read_wish(const struct value *request, struct wish *wish) {
   if (request_bool(request, "stdin", &wish->wants_stdin) != KEY_OK) return "stdin is not a bool";
   if (request_bool(request, "detach", &wish->detach) == KEY_WRONG) return "detach is not a bool";
   if (request_bool(request, "inheritEnv", &wish->inherit) == KEY_WRONG) return "inheritEnv is not a bool";
-  if (request_text(request, "cwd", wish->cwd, sizeof wish->cwd) == KEY_WRONG) return "cwd is not a str without NUL";
+  if (request_path(request, "cwd", wish->cwd, sizeof wish->cwd) == KEY_WRONG) {
+    return "cwd is not a str or bin without NUL of at most 4095 bytes";
+  }
   if (request_int(request, "timeoutMs", 1, INT64_MAX / 2, &wish->timeout_ms) == KEY_WRONG) {
     return "timeoutMs is not a positive int";
   }

@@ -23,14 +23,24 @@ enum key request_bool(const struct value *map, const char *key, bool *truth) {
   return found;
 }
 
+static enum key copy_bytes(const struct value *value, char *text, size_t capacity) {
+  if (value->count >= capacity || memchr(value->bytes, 0, value->count) != NULL) return KEY_WRONG;
+  memcpy(text, value->bytes, value->count);
+  text[value->count] = 0;
+  return KEY_OK;
+}
+
 enum key request_text(const struct value *map, const char *key, char *text, size_t capacity) {
   struct value value;
   enum key found = request_value(map, key, VALUE_STR, &value);
-  if (found != KEY_OK) return found;
-  if (value.count >= capacity || memchr(value.bytes, 0, value.count) != NULL) return KEY_WRONG;
-  memcpy(text, value.bytes, value.count);
-  text[value.count] = 0;
-  return KEY_OK;
+  return found == KEY_OK ? copy_bytes(&value, text, capacity) : found;
+}
+
+enum key request_path(const struct value *map, const char *key, char *path, size_t capacity) {
+  struct value value;
+  if (!map_get(map, key, &value)) return KEY_ABSENT;
+  if (value.kind != VALUE_STR && value.kind != VALUE_BIN) return KEY_WRONG;
+  return copy_bytes(&value, path, capacity);
 }
 
 bool value_is(const struct value *value, const char *text) {

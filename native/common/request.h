@@ -10,6 +10,8 @@ enum key request_int(const struct value *map, const char *key, int64_t least, in
 enum key request_bool(const struct value *map, const char *key, bool *truth);
 /* A str without NUL, copied with a NUL behind it; too long is wrong. */
 enum key request_text(const struct value *map, const char *key, char *text, size_t capacity);
+/* The same, but the bytes of a bin will do too: names of files need not be text. */
+enum key request_path(const struct value *map, const char *key, char *path, size_t capacity);
 /* A value of the given kind. */
 enum key request_value(const struct value *map, const char *key, enum value_kind kind, struct value *value);
 /* Whether a str value is `text`. */
