@@ -27,7 +27,6 @@ export interface Bench {
   readonly name: string;
   /** What is measured against what, in a line. */
   readonly about: string;
-  /** Why it cannot run on this machine, if so. */
-  readonly missing?: () => string | undefined;
+  /** Rejects with `UNSUPPORTED` where this machine cannot run it. */
   readonly open: () => Promise<Scenario>;
 }

@@ -1,10 +1,21 @@
-import type { HypervisorName } from "@virga/vm";
+import type { HypervisorName, RestoreMode } from "@virga/vm";
 import type { Bench } from "./bench.ts";
 import { commandStart } from "./benches/command-start.ts";
 import { launcherSpawn } from "./benches/launcher-spawn.ts";
 import { managerHeap } from "./benches/manager-heap.ts";
+import { vmBoot } from "./benches/vm-boot.ts";
+import { vmClone } from "./benches/vm-clone.ts";
+import { vmExec } from "./benches/vm-exec.ts";
+import { vmMemory } from "./benches/vm-memory.ts";
+import { vmOperations } from "./benches/vm-operations.ts";
+import { vmSnapshot } from "./benches/vm-snapshot.ts";
 
 const hypervisors: readonly string[] = ["qemu", "cloud-hypervisor"] satisfies HypervisorName[];
+
+const cloneModes: Readonly<Record<HypervisorName, readonly RestoreMode[]>> = {
+  qemu: ["shared", "copy"],
+  "cloud-hypervisor": ["shared", "on-demand", "copy"],
+};
 
 /** Whether it is the name of a hypervisor. */
 export function isHypervisor(name: string): name is HypervisorName {
@@ -12,6 +23,16 @@ export function isHypervisor(name: string): name is HypervisorName {
 }
 
 /** Every bench, those of VMs on the given hypervisor. */
-export function benchesFor(_hypervisor: HypervisorName): Bench[] {
-  return [launcherSpawn, commandStart, managerHeap];
+export function benchesFor(hypervisor: HypervisorName): Bench[] {
+  return [
+    launcherSpawn,
+    commandStart,
+    managerHeap,
+    vmBoot(hypervisor),
+    vmOperations(hypervisor),
+    vmExec(hypervisor),
+    vmSnapshot(hypervisor),
+    ...cloneModes[hypervisor].map((mode) => vmClone(hypervisor, mode)),
+    ...cloneModes[hypervisor].map((mode) => vmMemory(hypervisor, mode)),
+  ];
 }

@@ -2,6 +2,7 @@
 import { writeFileSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
+import { isVirgaError } from "@virga/vm";
 import type { Bench } from "./bench.ts";
 import { benchesFor, isHypervisor } from "./benches.ts";
 import { describeMachine } from "./machine.ts";
@@ -82,8 +83,6 @@ async function run(all: readonly Bench[]): Promise<void> {
 
 async function runBench(bench: Bench, deadlineMs: number): Promise<Outcome> {
   const { name, about } = bench;
-  const skipped = bench.missing?.();
-  if (skipped !== undefined) return { name, about, skipped };
   try {
     const scenario = await bench.open();
     try {
@@ -93,6 +92,9 @@ async function runBench(bench: Bench, deadlineMs: number): Promise<Outcome> {
       await scenario.close();
     }
   } catch (error) {
+    if (isVirgaError(error) && error.code === "UNSUPPORTED") {
+      return { name, about, skipped: error.message };
+    }
     return { name, about, error: error instanceof Error ? (error.stack ?? error.message) : "" };
   }
 }

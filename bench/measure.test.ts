@@ -52,6 +52,13 @@ test("the deadline ends it although the interval is wide", async () => {
   assert.equal(result?.verdict, "open");
 });
 
+test("too few rounds leave the verdict open, however narrow the interval", async () => {
+  const { made, clock } = scenario({ raw: () => 10, virga: () => 30 });
+  const [result] = await measure(made, { deadlineMs: 100, clock });
+  assert.equal(result?.comparison?.ratio.low, 3);
+  assert.equal(result.verdict, "open");
+});
+
 test("an abort ends it after the round", async () => {
   const controller = new AbortController();
   let n = 0;

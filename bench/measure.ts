@@ -62,7 +62,12 @@ export async function measure(scenario: Scenario, limits: Limits): Promise<Resul
     judgeAt = Math.ceil(count * 1.25);
     if (evaluate(scenario, rounds).every((result) => isNarrow(result, precision))) break;
   }
-  return evaluate(scenario, rounds);
+  return evaluate(scenario, rounds).map((result) =>
+    // The interval of a few samples is no interval: it is as narrow as chance made it.
+    result.verdict !== undefined && result.virga.count < leastRounds
+      ? { ...result, verdict: "open" }
+      : result,
+  );
 }
 
 async function oneRound(

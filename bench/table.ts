@@ -51,6 +51,8 @@ function interval({ value, low, high }: Estimate, sign: string): string {
 }
 
 function digits(value: number): string {
+  // Time was up before the first round.
+  if (Number.isNaN(value)) return "-";
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
