@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,6 +28,7 @@ export interface TestRunResult {
   readonly problem?: string;
 }
 
+const ending = new URL("end-after-tests.ts", import.meta.url).href;
 const reporter = fileURLToPath(new URL("test-reporter.ts", import.meta.url));
 
 /** Runs test files with the project's reporter and gives their totals. Failures are printed as they happen. */
@@ -36,13 +37,14 @@ export async function runTestFiles(run: TestRun): Promise<TestRunResult> {
   const totalsFile = join(work, "totals.json");
   const args = [
     "--conditions=virga-source",
+    `--import=${ending}`,
     "--test",
-    "--test-force-exit",
     `--test-timeout=${run.testTimeoutMs}`,
     `--test-concurrency=${run.concurrency ?? availableParallelism()}`,
     `--test-reporter=${reporter}`,
     "--test-reporter-destination=stdout",
-    ...(run.oneProcess ? ["--test-isolation=none"] : []),
+    // In one process there is nothing to hand over.
+    ...(run.oneProcess ? ["--test-isolation=none", "--test-force-exit"] : []),
     ...run.files,
   ];
   // A session of its own: the whole of it can be ended, whatever the tests have started.
@@ -66,9 +68,9 @@ export async function runTestFiles(run: TestRun): Promise<TestRunResult> {
     interrupted ??= signal;
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  let late = false;
+  let late: string | undefined;
   const timer = setTimeout(() => {
-    late = true;
+    late = runningFiles(child.pid).join(", ");
     end("SIGKILL");
   }, run.limitMs);
   try {
@@ -77,7 +79,12 @@ export async function runTestFiles(run: TestRun): Promise<TestRunResult> {
         child.once("error", reject).once("exit", (...status) => resolve(status));
       },
     );
-    if (late) return { totals: emptyTotals(), problem: `not done after ${run.limitMs / 1000} s` };
+    if (late !== undefined) {
+      return {
+        totals: emptyTotals(),
+        problem: `not done after ${run.limitMs / 1000} s; still running: ${late || "no test file"}`,
+      };
+    }
     if (interrupted !== undefined) {
       return { totals: emptyTotals(), problem: `interrupted by ${interrupted}` };
     }
@@ -94,6 +101,22 @@ export async function runTestFiles(run: TestRun): Promise<TestRunResult> {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Test files whose processes belong to the run's group: what hangs, or leaves a timer or a server behind. */
+function runningFiles(group: number | undefined): string[] {
+  const files: string[] = [];
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]) !== group) continue;
+      const last = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").at(-2) ?? "";
+      if (last.endsWith(".test.ts") && Number(pid) !== group) files.push(last);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return files;
 }
 
 function readTotals(file: string): TestTotals | undefined {
