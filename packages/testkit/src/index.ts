@@ -15,7 +15,7 @@ export { countLeaks, describeLeaks, type LeakCount, type TestPlace } from "./lea
 export type { LeakedProcess } from "./leaks/process-leaks.ts";
 export { prerequisite } from "./prerequisite.ts";
 export { usePathPrograms, useTemporaryDirectory } from "./temporary.ts";
-export { testConformance } from "./conformance/conformance.ts";
+export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";
 export type { ConformanceSubject } from "./conformance/conformance-subject.ts";
 export { askFakeGuest, fakeGuestProbe } from "./conformance/fake-guest-probe.ts";
 export type { GuestProbe } from "./conformance/guest-probe.ts";
@@ -26,3 +26,9 @@ export { startFakeQmp } from "./fake-qmp.ts";
 export type { FakeQmp, FakeQmpOptions, QmpHandler } from "./fake-qmp.ts";
 export { qemuConfig, qemuMissing, qemuSubject } from "./conformance/qemu-subject.ts";
 export { askTestInit, testInitProbe } from "./conformance/test-init-probe.ts";
+export {
+  cloudHypervisorConfig,
+  cloudHypervisorFileSubject,
+  cloudHypervisorMissing,
+  cloudHypervisorSubject,
+} from "./conformance/cloud-hypervisor-subject.ts";

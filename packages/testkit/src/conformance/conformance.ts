@@ -17,3 +17,10 @@ export function testConformance(name: string, subject: ConformanceSubject): void
     testAdoption(subject);
   });
 }
+
+/** The suite's part about snapshots alone: for another form of memory on a hypervisor that had the whole suite. */
+export function testSnapshotConformance(name: string, subject: ConformanceSubject): void {
+  describe(`conformance: ${name}`, { concurrency: false }, () => {
+    testSnapshots(subject);
+  });
+}

@@ -181,6 +181,9 @@ test("a VMM that is gone before its answer has been asked to quit", async (conte
   await assert.rejects(control.pause(soon), hasCode("HYPERVISOR_EXITED"));
 });
 
+/** What `vm.info` tells of a VM with anonymous memory. */
+const anonymous = JSON.stringify({ state: "Paused", config: { memory: { size: MIB } } });
+
 /** Writes what the VMM would. */
 async function writeSnapshot(vm: VmContext): Promise<void> {
   const { out } = vm.layout.host;
@@ -192,8 +195,9 @@ async function writeSnapshot(vm: VmContext): Promise<void> {
 
 test("a snapshot waits for demand paging to end, then is published", async (context) => {
   let refusals = 2;
-  const { vm, control, calls } = await setUp(context, (_call, response, own) => {
-    if (refusals-- > 0) {
+  const { vm, control, calls } = await setUp(context, (call, response, own) => {
+    if (call.path.endsWith("vm.info")) response.end(anonymous);
+    else if (refusals-- > 0) {
       refuse(
         response,
         500,
@@ -206,21 +210,23 @@ test("a snapshot waits for demand paging to end, then is published", async (cont
     files: ["config.json", "state.json", "memory-ranges"],
     memory: { form: "ranges", file: "memory-ranges", bytes: MIB },
   });
-  assert.equal(calls.length, 3);
-  assert.deepEqual(JSON.parse(calls[0]?.body ?? ""), {
+  assert.equal(calls.length, 4);
+  assert.deepEqual(JSON.parse(calls[1]?.body ?? ""), {
     destination_url: `file://${vm.layout.host.out}`,
   });
 });
 
 test("demand paging that does not end is a time-out that says so", async (context) => {
-  const { control } = await setUp(context, (_call, response) =>
-    refuse(
-      response,
-      500,
-      "The VM could not be snapshotted",
-      "VM on-demand memory restore is still in progress",
-    ),
-  );
+  const { control } = await setUp(context, (call, response) => {
+    if (call.path.endsWith("vm.info")) response.end(anonymous);
+    else
+      refuse(
+        response,
+        500,
+        "The VM could not be snapshotted",
+        "VM on-demand memory restore is still in progress",
+      );
+  });
   await assert.rejects(control.snapshot({ timeoutMs: 100 }), (error) => {
     assert.ok(error instanceof VirgaError);
     assert.equal(error.code, "TIMEOUT");
@@ -236,14 +242,16 @@ test("demand paging that does not end is a time-out that says so", async (contex
 });
 
 test("another refusal of a snapshot is not repeated", async (context) => {
-  const { control, calls } = await setUp(context, (_call, response) =>
-    refuse(
-      response,
-      500,
-      "The VM could not be snapshotted",
-      "Trying to snapshot while VM is running",
-    ),
-  );
+  const { control, calls } = await setUp(context, (call, response) => {
+    if (call.path.endsWith("vm.info")) response.end(anonymous);
+    else
+      refuse(
+        response,
+        500,
+        "The VM could not be snapshotted",
+        "Trying to snapshot while VM is running",
+      );
+  });
   await assert.rejects(control.snapshot(soon), hasCode("HYPERVISOR_ERROR"));
-  assert.equal(calls.length, 1);
+  assert.equal(calls.length, 2);
 });

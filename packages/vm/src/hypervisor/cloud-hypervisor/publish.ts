@@ -27,7 +27,7 @@ const MAX_STATE_BYTES = 64 * 1024 * 1024;
  * Makes what `vm.snapshot` wrote into `layout.host.out` restorable by any clone: paths become the fixed ones whatever this VM used, and memory that was
  * mapped from a file becomes a file that clones map:
  * - memory on the VM's own file, mapped shared (a template): the file is copied by extents;
- * - memory mapped privately from a snapshot (a clone): the dense `memory-ranges` is that file;
+ * - memory mapped privately from a snapshot (a clone): `memory-ranges` is that file;
  * - anonymous memory: stays `memory-ranges`.
  */
 export async function publishSnapshot(
@@ -48,7 +48,7 @@ export async function publishSnapshot(
     return output(MEMORY_FILE, "file", bytes);
   }
   await checkSize(join(out, SNAPSHOT_FILES.ranges), bytes);
-  if (mapped !== undefined && (await makeMappable(out, bytes))) {
+  if (mapped !== undefined && (await makeMappable(context))) {
     await writeConfig(context, config, true);
     return output(MEMORY_FILE, "file", bytes);
   }
@@ -63,13 +63,19 @@ function output(file: string, form: "file" | "ranges", bytes: number): SnapshotO
   };
 }
 
-/** Turns the dense `memory-ranges` into a memory file, where its bytes lie as the zone's file has them. */
-async function makeMappable(out: string, bytes: number): Promise<boolean> {
+/** Whether the state in `out` has every byte of `memory-ranges` where the mapped file has it. */
+export async function readRangesMatchFile({ config, layout }: VmContext): Promise<boolean> {
+  const path = join(layout.host.out, SNAPSHOT_FILES.state);
+  const state = readMemoryState(await readRegular(path, MAX_STATE_BYTES));
+  return state !== undefined && rangesMatchFile(state, config.memoryMib * 1024 * 1024);
+}
+
+/** Turns `memory-ranges` into a memory file, where its bytes lie as the zone's file has them. */
+async function makeMappable(context: VmContext): Promise<boolean> {
+  if (!(await readRangesMatchFile(context))) return false;
+  const { out } = context.layout.host;
   const path = join(out, SNAPSHOT_FILES.state);
-  const text = await readRegular(path, MAX_STATE_BYTES);
-  const state = readMemoryState(text);
-  if (state === undefined || !rangesMatchFile(state, bytes)) return false;
-  await replaceFile(path, emptyRangeTable(text));
+  await replaceFile(path, emptyRangeTable(await readRegular(path, MAX_STATE_BYTES)));
   await rename(join(out, SNAPSHOT_FILES.ranges), join(out, MEMORY_FILE));
   return true;
 }

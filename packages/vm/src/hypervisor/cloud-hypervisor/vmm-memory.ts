@@ -1,0 +1,57 @@
+import { readFile, realpath, stat } from "node:fs/promises";
+import { errnoOf } from "../../errors.ts";
+import type { VmContext } from "../port.ts";
+import { findSegments, openProcessMemory } from "./private-pages.ts";
+import type { MappedSegment, ProcessMemory } from "./private-pages.ts";
+
+/** The guest's memory as the VMM has it mapped from a snapshot's file. */
+export interface VmmMemory {
+  readonly process: ProcessMemory;
+  readonly segments: readonly MappedSegment[];
+  /** The mapped file, as this process can open it. */
+  readonly file: string;
+}
+
+/**
+ * Opens the guest's memory in the VMM `pid`, which has `file` (a path as the VMM sees it) mapped privately. Undefined where that is not so or may not be
+ * looked at: the rights of a debugger are needed.
+ */
+export async function openVmmMemory(
+  context: VmContext,
+  pid: number,
+  file: string,
+): Promise<VmmMemory | undefined> {
+  const { layout, config } = context;
+  // Another size of page, or another order of bytes, has never been tried.
+  if (process.arch !== "x64") return undefined;
+  const directory = `/proc/${pid}`;
+  try {
+    if (!(await isVmm(context, directory))) return undefined;
+    // Without a mount namespace the snapshot is reached through a link, and the kernel names what it leads to.
+    const mapped = layout.isolated ? file : await realpath(file);
+    const maps = await readFile(`${directory}/maps`, "utf8");
+    const segments = findSegments(maps, mapped, config.memoryMib * 1024 * 1024);
+    if (segments === undefined) return undefined;
+    const opened = await openProcessMemory(directory);
+    return {
+      process: opened,
+      segments,
+      file: layout.isolated ? `${directory}/root${file}` : mapped,
+    };
+  } catch (error) {
+    // Not allowed, or gone: what the caller does instead finds out.
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+/** The VMM itself told its pid: it must be the one that has this VM's socket, lest it make us read another's memory. */
+async function isVmm({ layout, build }: VmContext, directory: string): Promise<boolean> {
+  const [own, theirs] = await Promise.all([
+    stat(layout.host.api, { bigint: true }),
+    stat(`${directory}/root${layout.inside.api}`, { bigint: true }),
+  ]);
+  if (own.ino !== theirs.ino || own.dev !== theirs.dev) return false;
+  const words = (await readFile(`${directory}/cmdline`, "utf8")).split("\0");
+  return words[0] === build.binary && words.includes(`path=${layout.inside.api}`);
+}
