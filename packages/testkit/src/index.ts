@@ -32,3 +32,5 @@ export {
   cloudHypervisorMissing,
   cloudHypervisorSubject,
 } from "./conformance/cloud-hypervisor-subject.ts";
+export { expectEveryPort, soakChannel } from "./soak/channel-soak.ts";
+export type { SoakReport } from "./soak/soak-rounds.ts";

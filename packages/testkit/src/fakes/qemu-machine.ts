@@ -1,4 +1,5 @@
 import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import type { FakeCall } from "./behaviour.ts";
 import { FakeGuest, readMemory, writeMemory, type GuestEnd } from "./fake-guest.ts";
 import type { QemuOptions } from "./qemu-options.ts";
@@ -99,6 +100,8 @@ export class QemuMachine implements QmpMachine {
       case "query-balloon":
         this.#needBalloon();
         return { actual: this.#options.memoryBytes - this.#balloonBytes };
+      case "query-chardev":
+        return this.#chardevs();
       case "query-memory-size-summary":
         return { "base-memory": this.#options.memoryBytes, "plugged-memory": 0 };
       case "migrate-set-capabilities":
@@ -132,6 +135,15 @@ export class QemuMachine implements QmpMachine {
       default:
         throw new QmpError("CommandNotFound", `The command ${command} has not been found`);
     }
+  }
+
+  /** Its guest opens its ports at once. */
+  #chardevs(): object[] {
+    return this.#options.guestPorts.map((path) => ({
+      label: `port${basename(path, ".sock")}`,
+      filename: `unix:${path},server=on`,
+      "frontend-open": true,
+    }));
   }
 
   #openMemory(path: string, isShared: boolean): void {

@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { VirgaError, abortedError, errnoOf } from "../../errors.ts";
+import { abortedError, errnoOf } from "../../errors.ts";
 import type { VmContext } from "../port.ts";
-import { withQmp } from "./qmp-session.ts";
+import { openPorts } from "./open-ports.ts";
 
 const POLL_MS = 100;
 const CALL_MS = 5_000;
@@ -32,35 +32,13 @@ export async function watchBoot(
   let seen = { size: -1, since: performance.now() };
   for (;;) {
     if (signal.aborted) throw abortedError("watching the guest boot", signal);
-    if (await hasOpenPort(context, signal)) return "alive";
+    if ((await openPorts(context, { timeoutMs: CALL_MS, signal })).size > 0) return "alive";
     const { size, text } = await consoleTail(context.layout.host.console);
     const now = performance.now();
     if (size !== seen.size) seen = { size, since: now };
     else if (now - seen.since >= stallMs && CALIBRATION.test(text)) return "hung";
     await sleep(POLL_MS);
   }
-}
-
-/** A port's `frontend-open` becomes true when a program in the guest opens it. */
-async function hasOpenPort(context: VmContext, signal: AbortSignal): Promise<boolean> {
-  const answer = await withQmp(
-    context.layout.host.qmpReads,
-    { timeoutMs: CALL_MS, signal },
-    (qmp) => qmp.execute("query-chardev"),
-  );
-  if (!Array.isArray(answer)) {
-    throw new VirgaError(
-      "HYPERVISOR_PROTOCOL",
-      "Cannot understand QEMU's answer to query-chardev",
-      {
-        details: { received: JSON.stringify(answer)?.slice(0, 200) ?? null },
-      },
-    );
-  }
-  return answer.some((device: unknown) => {
-    const { label, "frontend-open": isOpen } = Object(device) as Record<string, unknown>;
-    return isOpen === true && typeof label === "string" && /^port\d+$/u.test(label);
-  });
 }
 
 async function consoleTail(path: string): Promise<{ size: number; text: string }> {

@@ -5,12 +5,13 @@ import { VirgaError, abortedError, errnoOf } from "../../errors.ts";
 import type { CallOptions, VmContext } from "../port.ts";
 import { portSocket } from "./files.ts";
 import { GuestPortStream } from "./guest-port-stream.ts";
+import { waitForOpenPorts } from "./open-ports.ts";
 import { leasePort } from "./port-lease.ts";
 
 /**
- * A connection over a free guest port. QEMU accepts it whether or not the agent listens yet: who speaks over it finds out by its handshake.
+ * A connection over a free guest port, once the guest has opened its ports.
  *
- * `CAPACITY` when all ports are in use until the deadline, `HYPERVISOR_EXITED` when no QEMU is there.
+ * `TIMEOUT` when it has not until the deadline, `CAPACITY` when all ports are in use until then, `HYPERVISOR_EXITED` when no QEMU is there.
  */
 export async function connectGuestPort(context: VmContext, options: CallOptions): Promise<Duplex> {
   const { layout, config } = context;
@@ -24,6 +25,7 @@ export async function connectGuestPort(context: VmContext, options: CallOptions)
     );
   }
   const deadline = performance.now() + options.timeoutMs;
+  const open = await waitForOpenPorts(context, options);
   // Ports somebody uses without a lease: their queue is full.
   const taken = new Set<number>();
   for (;;) {
@@ -31,7 +33,7 @@ export async function connectGuestPort(context: VmContext, options: CallOptions)
     const lease = await leasePort(
       layout.portLocks,
       { ...options, timeoutMs },
-      (port) => !taken.has(port),
+      (port) => open.has(port) && !taken.has(port),
     );
     let leased = true;
     try {
