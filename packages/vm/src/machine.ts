@@ -16,6 +16,10 @@ import type { VmRecord } from "./record.ts";
 import { checkLegal, nextState } from "./state.ts";
 import type { VmOperation, VmState } from "./state.ts";
 import { Operation } from "./steps.ts";
+import { TaskQueue } from "./task-queue.ts";
+
+/** How long to ask a VMM what a failed call has done. */
+const FIND_OUT_MS = 1_000;
 
 /** What a machine is made of. */
 export interface MachineParts {
@@ -40,7 +44,7 @@ export class Machine {
   exitReason: ExitReason | undefined;
   readonly exited: Promise<ExitReason>;
   readonly #preempt = new AbortController();
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #queue = new TaskQueue();
   #busy = 0;
   #state: VmState;
   #guestEnd: ExitReason["reason"] | undefined;
@@ -95,9 +99,8 @@ export class Machine {
     signal: AbortSignal | undefined,
     body: (operation: Operation, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const run = this.#queue.then(() => this.#locked(name, signal, body));
-    this.#queue = run.catch(() => undefined);
-    return run;
+    const what = `${name} of VM "${this.id}"`;
+    return this.#queue.run(what, signal, () => this.#locked(name, signal, body));
   }
 
   async #locked<T>(
@@ -134,15 +137,54 @@ export class Machine {
     }
   }
 
-  /** Another process may have paused or resumed it meanwhile: the record tells. */
+  /**
+   * Another process may have paused or resumed it meanwhile: then the record has changed. One that is as it was tells nothing: its writer may have died
+   * between the call and the record, and what the VMM itself said since counts more.
+   */
   async #refresh(): Promise<void> {
     if (this.#state !== "running" && this.#state !== "paused") return;
     const record = await readRecord(this.context.layout.record);
     if (record === undefined || record.uuid !== this.record.uuid) return;
-    if (record.state !== this.#state && (record.state === "running" || record.state === "paused")) {
-      this.record = record;
+    const isNews = record.state !== this.record.state;
+    this.record = record;
+    if (isNews && (record.state === "running" || record.state === "paused")) {
       this.setState(record.state);
     }
+  }
+
+  /**
+   * Pauses or resumes by `call`, inside an operation. A call that failed may have had its effect all the same, or may yet have it when nobody waits for it
+   * any more: then the VMM is asked, and the state is `unknown` if it does not tell.
+   */
+  async change(
+    operation: Operation,
+    step: "pause" | "resume",
+    call: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await operation.step(step, call);
+    } catch (error) {
+      await this.#findState();
+      throw error;
+    }
+    await this.settle(step === "pause" ? "paused" : "running");
+  }
+
+  async #findState(): Promise<void> {
+    if (this.destroying !== undefined || !this.process.isAlive()) return;
+    try {
+      const { signal } = this.#preempt;
+      const { state } = await this.control.info({ timeoutMs: FIND_OUT_MS, signal });
+      if (state === "running" || state === "paused") {
+        await this.settle(state);
+        return;
+      }
+      this.logger.warn({ vm: this.id, state }, "the hypervisor is there, its VM is not");
+    } catch (error) {
+      this.logger.warn({ vm: this.id, error }, "cannot tell the VM's state after a failed call");
+    }
+    const isLive = this.#state === "running" || this.#state === "paused";
+    if (isLive && this.destroying === undefined && this.process.isAlive()) this.setState("unknown");
   }
 
   /** Sets the state after an operation, here and in the record. Called under the lock. */

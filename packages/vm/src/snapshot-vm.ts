@@ -42,6 +42,8 @@ export async function snapshotMachine(
     );
     undo.add("empty the VMM's output directory", clearOut);
     await operation.step("clear", async () => {
+      // No call can be cancelled: one that was given up may still be writing there, and the VMM answers only after it.
+      await machine.control.info({ timeoutMs: config.timeouts.longCallMs, signal });
       await clearOut();
       await mkdir(dirname(temporary), { recursive: true });
       await mkdir(temporary, { mode: 0o700 });

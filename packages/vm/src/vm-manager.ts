@@ -115,8 +115,7 @@ export class VmManager {
     const machine = this.#find(id);
     const timeoutMs = machine.context.config.timeouts.callMs;
     await machine.operate("pause", options.signal, async (operation, signal) => {
-      await operation.step("pause", () => machine.control.pause({ timeoutMs, signal }));
-      await machine.settle("paused");
+      await machine.change(operation, "pause", () => machine.control.pause({ timeoutMs, signal }));
     });
     this.#logger.info({ vm: id }, "VM paused");
   }
@@ -126,8 +125,9 @@ export class VmManager {
     const machine = this.#find(id);
     const timeoutMs = machine.context.config.timeouts.callMs;
     await machine.operate("resume", options.signal, async (operation, signal) => {
-      await operation.step("resume", () => machine.control.resume({ timeoutMs, signal }));
-      await machine.settle("running");
+      await machine.change(operation, "resume", () =>
+        machine.control.resume({ timeoutMs, signal }),
+      );
     });
     this.#logger.info({ vm: id }, "VM resumed");
   }

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { rejectsWithCode } from "@virga/testkit";
+import { askFakeGuest, rejectsWithCode } from "@virga/testkit";
 import { testOnFakes, untilCalled } from "./with-fake.ts";
 
 testOnFakes(
@@ -39,6 +39,65 @@ testOnFakes(
     await one.destroy();
   },
 );
+
+testOnFakes("an abort counts while an operation waits for its turn", {}, async (bench) => {
+  const { boot, manager, fake } = bench;
+  const vm = await boot("vm");
+  fake.set({ calls: { pause: { do: "hang" } } });
+  const hung = rejectsWithCode(manager.pause("vm"), "VM_DESTROYED");
+  await untilCalled(fake, ["stop", "vm.pause"]);
+  const abort = new AbortController();
+  const waiting = rejectsWithCode(manager.resume("vm", { signal: abort.signal }), "ABORTED");
+  abort.abort(new Error("no patience"));
+  await waiting;
+  await vm.destroy();
+  await hung;
+});
+
+testOnFakes("a pause that was given up is known to have happened", {}, async (bench) => {
+  const { boot, manager, fake } = bench;
+  await using vm = await boot("vm");
+  fake.set({ calls: { pause: { do: "slow", delayMs: 100 } } });
+  const abort = new AbortController();
+  const pause = rejectsWithCode(manager.pause("vm", { signal: abort.signal }), "ABORTED");
+  await untilCalled(fake, ["stop", "vm.pause"]);
+  abort.abort(new Error("no patience"));
+  await pause;
+  assert.equal(vm.state, "paused");
+  await manager.resume("vm");
+  assert.equal(await askFakeGuest(vm, "ping"), "pong");
+});
+
+testOnFakes("a call whose effect nobody can tell leaves the state unknown", {}, async (bench) => {
+  const { boot, manager, fake } = bench;
+  const vm = await boot("vm");
+  fake.set({ calls: { "*": { do: "garbage" } } });
+  await rejectsWithCode(manager.pause("vm"), "HYPERVISOR_PROTOCOL");
+  assert.equal(vm.state, "unknown");
+  assert.equal((await vm.info()).source, "record");
+  await rejectsWithCode(manager.resume("vm"), "INVALID_STATE", /unknown/);
+  await vm.destroy();
+});
+
+testOnFakes("a snapshot that was given up does not spoil the next one", {}, async (bench) => {
+  const { boot, manager, fake, place } = bench;
+  await using vm = await boot("vm");
+  await manager.pause("vm");
+  fake.set({ calls: { snapshot: { do: "slow", delayMs: 200, times: 1 } } });
+  const abort = new AbortController();
+  const target = join(place.scratch, "snapshot");
+  const first = rejectsWithCode(
+    manager.snapshot("vm", target, { signal: abort.signal }),
+    "ABORTED",
+  );
+  await untilCalled(fake, ["xen-save-devices-state", "vm.snapshot"]);
+  abort.abort(new Error("no patience"));
+  await first;
+  assert.equal(existsSync(target), false);
+  await manager.snapshot("vm", target);
+  await manager.resume("vm");
+  assert.equal(await askFakeGuest(vm, "ping"), "pong");
+});
 
 testOnFakes("a stale socket is replaced, a live owner's is left alone", {}, async (bench) => {
   const { manager, place, config } = bench;

@@ -77,9 +77,11 @@ export class QmpServer {
     const { execute, id, argument } = request;
     const shared = this.#machine.sharedName(execute);
     let kind = "GenericError";
+    // A client that leaves while its command runs does not stop it.
+    const isNegotiated = this.#clients.has(socket);
     const reply = await this.#runner.run(execute, shared, argument, async () => {
       try {
-        return ok(await this.#execute(socket, execute, argument));
+        return ok(await this.#execute(socket, isNegotiated, execute, argument));
       } catch (error) {
         if (error instanceof QmpError) kind = error.kind;
         return { status: 500, chain: [error instanceof Error ? error.message : String(error)] };
@@ -94,12 +96,17 @@ export class QmpServer {
     if (!socket.destroyed) socket.write(line(answer));
   }
 
-  #execute(socket: Socket, command: string, argument: Record<string, unknown>): unknown {
+  #execute(
+    socket: Socket,
+    isNegotiated: boolean,
+    command: string,
+    argument: Record<string, unknown>,
+  ): unknown {
     if (command === "qmp_capabilities") {
       this.#clients.add(socket);
       return {};
     }
-    if (!this.#clients.has(socket)) {
+    if (!isNegotiated) {
       throw new QmpError(
         "CommandNotFound",
         "Expecting capabilities negotiation with 'qmp_capabilities'",

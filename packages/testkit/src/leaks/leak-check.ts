@@ -53,7 +53,11 @@ export function makePlace(): TestPlace {
 export async function removePlace(place: TestPlace): Promise<void> {
   const token = basename(place.root);
   const deadline = performance.now() + SETTLE_MS;
-  for (let left = processesNaming(token); left.length > 0; left = processesNaming(token)) {
+  for (
+    let left = processesNaming(token, false);
+    left.length > 0;
+    left = processesNaming(token, false)
+  ) {
     for (const leaked of left) killLeaked(leaked);
     if (performance.now() > deadline) break;
     await sleep(POLL_MS);

@@ -24,12 +24,15 @@ export interface LeakCount {
 /** What a manager keeps for good in its directory: what hypervisor binaries answered. */
 const KEPT = ".builds";
 
-/** Counts what carries the name of the test's root. */
-export function countLeaks(place: TestPlace): LeakCount {
+/** Counts what carries the name of the test's root, and, unless several tests run in this process, its descendants. */
+export function countLeaks(
+  place: TestPlace,
+  options: { readonly descendants: boolean } = { descendants: true },
+): LeakCount {
   const token = basename(place.root);
   const kept = join(place.directory, KEPT);
   return {
-    processes: processesNaming(token),
+    processes: processesNaming(token, options.descendants),
     sockets: lines("/proc/self/net/unix").flatMap((line) => {
       const path = line.split(" ").at(-1) ?? "";
       return path.includes(token) ? [path] : [];

@@ -8,10 +8,13 @@ export interface LeakedProcess {
   readonly commandLine: string;
 }
 
-/** Processes that carry `token` in their command line, environment, folder, open files or mounts, and the descendants of this process. */
-export function processesNaming(token: string): LeakedProcess[] {
+/**
+ * Processes that carry `token` in their command line, environment, folder, open files or mounts.
+ * @param withDescendants also the descendants of this process, whatever they carry
+ */
+export function processesNaming(token: string, withDescendants: boolean): LeakedProcess[] {
   const processes = all();
-  const mine = descendants(processes, process.pid);
+  const mine = withDescendants ? descendants(processes, process.pid) : new Set<number>();
   return processes
     .filter(
       ({ pid, state }) =>
