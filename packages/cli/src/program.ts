@@ -1,10 +1,10 @@
 import { Command, CommanderError } from "commander";
 import type { DoctorCommandOptions } from "./commands/doctor.ts";
 import type { SetupCommandOptions } from "./commands/setup.ts";
+import { runCommand } from "./commands/run.ts";
+import { EXIT } from "./exit-code.ts";
 import { reportError } from "./output/report-error.ts";
 import { VERSION } from "./version.ts";
-
-const USAGE = 2;
 
 /** Runs the command line and gives its exit code. Each command is loaded when it is run: process start is part of every command. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -14,7 +14,17 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .version(VERSION)
     .exitOverride()
     .configureHelp({ showGlobalOptions: false })
-    .addHelpText("after", examples("virga setup", "virga doctor --json"));
+    // Errors of usage look like all others.
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /u, "virga: ")),
+    })
+    .enablePositionalOptions()
+    .addHelpText("after", examples("virga run -- uname -a", "virga doctor"));
+  const run = runCommand(async (settings) => {
+    const { runInSandbox } = await import("./run/run-in-sandbox.ts");
+    exitCode = await runInSandbox(settings);
+  });
+  program.addCommand(run.copyInheritedSettings(program));
   program
     .command("setup")
     .description("make this machine able to run VMs; safe to repeat")
@@ -48,7 +58,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     // Help and version end by an error too, with code 0; everything else commander finds is wrong usage.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
     return reportError(error);
   }
 }

@@ -32,11 +32,13 @@ test("an unknown command or option is a usage error with a suggestion", () => {
   const option = virga(["doctor", "--jsn"]);
   assert.equal(option.status, 2);
   assert.match(option.stderr, /unknown option '--jsn'\n\(Did you mean --json\?\)/);
-  assert.equal(virga([]).status, 2);
+  const bare = virga([]);
+  assert.equal(bare.status, 2);
+  assert.match(bare.stderr, /^Usage: virga /);
 });
 
 test("every command has help with examples, on standard output", () => {
-  for (const args of [["--help"], ["setup", "--help"], ["doctor", "--help"]]) {
+  for (const args of [["--help"], ["run", "--help"], ["setup", "--help"], ["doctor", "--help"]]) {
     const result = virga(args);
     assert.equal(result.status, 0);
     assert.match(result.stdout, /^Usage: virga [^]*\nExamples:\n {2}\S*/);

@@ -1,14 +1,35 @@
-import { VirgaError, errorText } from "@virga/vm";
+import { exitCodeOf } from "../exit-code.ts";
 import { printError } from "./print.ts";
 
-/** Exit code of Virga's own failures, as of `docker run` and `env`. */
-const OWN_FAILURE = 125;
-const INTERRUPTED = 130;
+/**
+ * Prints an error for people, one sentence and what to do about it, and gives the exit code. With `verbose`, also what caused it and the end of the
+ * hypervisor's log.
+ */
+export function reportError(error: unknown, options: { readonly verbose?: boolean } = {}): number {
+  printError(`virga: ${describe(error)}`);
+  if (error instanceof Error) {
+    if ("hint" in error && typeof error.hint === "string") printError(`virga: ${error.hint}`);
+    if (options.verbose === true) printBackground(error);
+  }
+  return exitCodeOf(error);
+}
 
-/** Prints an error and what to do about it, and gives the exit code. */
-export function reportError(error: unknown): number {
-  printError(`virga: ${errorText(error)}`);
-  if (!(error instanceof VirgaError)) return OWN_FAILURE;
-  if (error.hint !== undefined) printError(`virga: ${error.hint}`);
-  return error.code === "ABORTED" ? INTERRUPTED : OWN_FAILURE;
+function printBackground(error: Error): void {
+  for (let { cause } = error; cause instanceof Error; { cause } = cause) {
+    printError(`virga: because: ${describe(cause)}`);
+  }
+  const details = "details" in error ? (error.details as { logTail?: unknown } | undefined) : {};
+  if (typeof details?.logTail !== "string" || details.logTail === "") return;
+  printError(`virga: the end of the hypervisor's log:\n${printable(details.logTail.trimEnd())}`);
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return printable(String(error));
+  // An error without a code is a fault in Virga: where it happened is what helps.
+  return printable("code" in error ? error.message : (error.stack ?? error.message));
+}
+
+/** Text of a hypervisor or a guest must not drive the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, "?");
 }

@@ -40,6 +40,7 @@ export const requirements = {
     { name: "depmod", package: "kmod", purpose: "start the lab" },
     { name: "lz4", package: "lz4", purpose: "test the unpacking of kernels" },
     { name: "nft", package: "nftables", purpose: "test networks" },
+    { name: "python3", package: "python3", purpose: "test terminals" },
   ],
   // Debian 12's names: the library is part of no package whose name is the same everywhere.
   fuzz: [

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { after, before, describe, test } from "node:test";
+import { makePlace, prerequisite, qemuMissing, removePlace, settledLeaks } from "@virga/testkit";
+import { identifyProcess } from "@virga/vm";
+import { endOf, testVirga } from "./test-virga.ts";
+import type { TestVirga } from "./test-virga.ts";
+
+const shape = ["--hypervisor", "qemu", "--memory", "256"];
+const run = (...words: readonly string[]): string[] => ["run", ...shape, ...words];
+
+async function firstLine(stream: Readable | null): Promise<string> {
+  assert.ok(stream);
+  const [line] = (await once(createInterface(stream), "line")) as [string];
+  return line;
+}
+
+describe("virga run on QEMU", { skip: qemuMissing() }, () => {
+  const place = makePlace();
+  let virga: TestVirga;
+
+  async function leavesNothing(): Promise<void> {
+    assert.deepEqual(await virga.leftovers(), []);
+    assert.deepEqual(await settledLeaks(place), []);
+  }
+
+  before(async () => {
+    virga = await testVirga(place);
+  });
+
+  after(() => removePlace(place));
+
+  test("five at once make one template", async () => {
+    const ends = await Promise.all(
+      ["1", "2", "3", "4", "5"].map((n) => virga.run(run("--", "echo", n))),
+    );
+    for (const [index, end] of ends.entries()) {
+      assert.deepEqual(end, { code: 0, signal: null, stdout: `${index + 1}\n`, stderr: "" });
+    }
+    assert.equal((await virga.templates()).length, 1);
+    await leavesNothing();
+  });
+
+  test("streams and exit code are the command's own, and a second run restores", async () => {
+    const file = join(place.scratch, "timings");
+    const script = "echo out; echo err >&2; exit 7";
+    const end = await virga.run(run(`--timings=${file}`, "--", "sh", "-c", script));
+    assert.deepEqual(end, { code: 7, signal: null, stdout: "out\n", stderr: "err\n" });
+    const steps = JSON.parse(await readFile(file, "utf8"));
+    assert.ok(steps.create > 0 && steps.command > 0 && steps.destroy > 0 && steps.total > 0);
+    assert.equal(steps.boot, undefined, "nothing was booted");
+    const cold = await virga.run(run("--cold", "--timings", "--", "sh", "-c", "echo e >&2"));
+    const [first, last] = cold.stderr.trimEnd().split("\n") as [string, string];
+    assert.equal(first, "e");
+    assert.ok(JSON.parse(last).boot > 0, "a cold one boots");
+    assert.equal((await virga.templates()).length, 1);
+    await leavesNothing();
+  });
+
+  test("a hundred megabytes go in, and many come out", async () => {
+    const child = virga.start(run("--", "wc", "-c"));
+    const ending = endOf(child);
+    createReadStream("/dev/zero", { end: 100_000_000 - 1 }).pipe(child.stdin as Writable);
+    assert.deepEqual(await ending, { code: 0, signal: null, stdout: "100000000\n", stderr: "" });
+    const out = await virga.run(run("--", "head", "-c", "5000000", "/dev/zero"));
+    assert.equal(out.stdout.length, 5_000_000);
+  });
+
+  test("the command's faults have their exit codes", async () => {
+    const missing = await virga.run(run("--", "no-such-program"));
+    assert.equal(missing.code, 127);
+    assert.match(missing.stderr, /^virga: .*no-such-program/);
+    assert.equal((await virga.run(run("--", "/etc/passwd"))).code, 126);
+    assert.equal((await virga.run(run("--workdir", "/nowhere", "--", "ls"))).code, 126);
+    assert.equal((await virga.run(run("--", "sh", "-c", "kill -9 $$"))).code, 137);
+    const late = await virga.run(run("--timeout", "0.5", "--", "sleep", "60"));
+    assert.deepEqual(late, { code: 124, signal: null, stdout: "", stderr: "" });
+    const image = await virga.run(run("--image", "nothing", "--", "ls"));
+    assert.deepEqual([image.code, image.stderr.startsWith('virga: Image "nothing"')], [125, true]);
+    await leavesNothing();
+  });
+
+  test("environment, directory and files reach the command", async () => {
+    const tree = join(place.scratch, "tree");
+    await mkdir(join(tree, "sub"), { recursive: true });
+    await writeFile(join(tree, "sub", "file"), "content", { mode: 0o751 });
+    const script =
+      'pwd; echo "$A $VIRGA_SETUP ${NOT_SET_HERE-none}"; cat sub/file other/file; stat -c %a sub/file';
+    const options = ["--env", "A=b c", "--env", "VIRGA_SETUP", "--env", "NOT_SET_HERE"];
+    options.push("--copy", `${tree}:/work`, "--copy", `${tree}/sub/file:/work/other/`);
+    const end = await virga.run(run(...options, "--workdir", "/work", "sh", "-c", script));
+    assert.equal(end.stdout, "/work\nb c never none\ncontentcontent751\n");
+    const gone = await virga.run(run("--copy", "/no/such/file:/x", "--", "true"));
+    assert.equal(gone.code, 125);
+    assert.equal(gone.stderr, "virga: Cannot copy /no/such/file: it does not exist\n");
+  });
+
+  test("a reader that goes away ends the run", async () => {
+    const child = virga.start(run("--", "yes"));
+    child.stdin?.end();
+    assert.equal(await firstLine(child.stdout), "y");
+    child.stdout?.destroy();
+    const [code] = await once(child, "exit");
+    assert.equal(code, 141);
+    await leavesNothing();
+  });
+
+  for (const [name, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    test(`${name} stops the VM and leaves nothing, also with output that nobody reads`, async () => {
+      const child = virga.start(run("--", "sh", "-c", "echo started; exec yes"));
+      child.stdout?.once("readable", () => child.kill(name));
+      const [exitCode] = await once(child, "exit");
+      child.stdout?.resume();
+      assert.equal(exitCode, code);
+      await leavesNothing();
+    });
+  }
+
+  test("a signal while the sandbox is made leaves nothing", async () => {
+    const child = virga.start(run("--cold", "--verbose", "--", "true"));
+    child.stdin?.end();
+    const lines = createInterface(child.stderr as Readable);
+    for await (const line of lines) if (line.includes("VM started")) break;
+    child.stderr?.resume();
+    child.kill("SIGTERM");
+    const [exitCode] = await once(child, "exit");
+    assert.equal(exitCode, 143);
+    await leavesNothing();
+  });
+
+  test("what a killed virga leaves is removed by the next one", async () => {
+    const child = virga.start(run("--", "sh", "-c", "echo started; exec sleep 600"));
+    assert.equal(await firstLine(child.stdout), "started");
+    const [id = ""] = await readdir(join(virga.home, "owners"));
+    const path = join(virga.home, "vms", id.replace(".json", ""), "vm.json");
+    const { process: vmm } = JSON.parse(await readFile(path, "utf8"));
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    assert.ok(identifyProcess(vmm.pid), "the VM lives on");
+    assert.equal((await virga.run(run("--", "true"))).code, 0);
+    assert.equal(identifyProcess(vmm.pid), undefined);
+    await leavesNothing();
+  });
+
+  test("the death of the VM is an error that says so", async () => {
+    const child = virga.start(run("--", "sh", "-c", "echo started; exec sleep 600"));
+    const ending = endOf(child);
+    await once(child.stdout as Readable, "readable");
+    const [id = ""] = await readdir(join(virga.home, "owners"));
+    const path = join(virga.home, "vms", id.replace(".json", ""), "vm.json");
+    process.kill(JSON.parse(await readFile(path, "utf8")).process.pid, "SIGKILL");
+    const end = await ending;
+    assert.equal(end.code, 125);
+    assert.match(end.stderr, /^virga: Cannot run sh: VM "\w+" has ended \(killed\)\n$/);
+    await leavesNothing();
+  });
+
+  const noPython =
+    spawnSync("python3", ["--version"]).error === undefined ? undefined : "not found";
+  const skip = prerequisite("python3", noPython);
+  test("-it is a real terminal: size, resize, Ctrl-C, restored afterwards", { skip }, async () => {
+    const helper = new URL("terminal-user.py", import.meta.url).pathname;
+    const words = [...virga.argv, ...run("-it", "--", "sh", "-i")];
+    const child = spawn("python3", [helper, ...words], {
+      env: { ...virga.env, PS1: "$ " },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const end = await endOf(child);
+    assert.equal(end.code, 0, end.stderr + end.stdout);
+    const report = JSON.parse(end.stdout);
+    assert.deepEqual(report, {
+      size: "33 101",
+      resized: "44 122",
+      interrupted: true,
+      restored: true,
+      code: 5,
+    });
+    await leavesNothing();
+  });
+});

@@ -1,0 +1,55 @@
+"""Drives the command in its arguments on a pseudo-terminal, as a user at a keyboard would, and prints what was seen as JSON."""
+import fcntl, json, os, re, select, struct, sys, termios, time
+
+DEADLINE = time.monotonic() + 120
+
+
+def set_size(fd, rows, cols):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+
+def expect(fd, pattern, seen=""):
+    """Reads until the pattern is there. What came before it is dropped."""
+    while not (match := re.search(pattern, seen)):
+        if time.monotonic() > DEADLINE or not select.select([fd], [], [], 1)[0]:
+            if time.monotonic() > DEADLINE:
+                sys.exit("not seen: %r in %r" % (pattern, seen))
+            continue
+        seen += os.read(fd, 4096).decode(errors="replace")
+    return match
+
+
+pid, fd = os.forkpty()
+if pid == 0:
+    # The parent has set the size when it says go.
+    sys.stdin.readline()
+    os.execvp(sys.argv[1], sys.argv[1:])
+set_size(fd, 33, 101)
+before = termios.tcgetattr(fd)
+os.write(fd, b"\n")
+expect(fd, r"# |\$ ")
+os.write(fd, b"stty size; echo do''ne\n")
+size = expect(fd, r"(\d+ \d+)\r\n[^$]*done").group(1)
+set_size(fd, 44, 122)
+os.write(fd, b"until stty size | grep '44 122'; do :; done; echo do''ne\n")
+resized = expect(fd, r"\n(\d+ \d+)\r\n[^$]*done").group(1)
+os.write(fd, b"echo wait''ing; sleep 600\n")
+expect(fd, "waiting")
+os.write(fd, b"\x03")
+os.write(fd, b"echo still he''re\n")
+interrupted = expect(fd, "still here") is not None
+os.write(fd, b"exit 5\n")
+while True:
+    try:
+        if not os.read(fd, 4096):
+            break
+    except OSError:
+        break
+    # On Linux the settings can be read while the other side is open.
+    try:
+        after = termios.tcgetattr(fd)
+    except termios.error:
+        break
+_, status = os.waitpid(pid, 0)
+restored = termios.tcgetattr(fd)[:4] == before[:4]
+print(json.dumps({"size": size, "resized": resized, "interrupted": interrupted, "restored": restored, "code": os.waitstatus_to_exitcode(status)}))

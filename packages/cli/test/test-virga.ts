@@ -1,0 +1,86 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess, SpawnOptions } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import type { TestPlace } from "@virga/testkit";
+import { ensureReady, homePaths } from "@virga/sandbox";
+
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+/** How a `virga` ended. */
+export interface VirgaEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A `virga` with a state directory of the test's own. */
+export interface TestVirga {
+  readonly home: string;
+  /** Words that start it. */
+  readonly argv: readonly [string, ...string[]];
+  readonly env: NodeJS.ProcessEnv;
+  start(args: readonly string[], options?: SpawnOptions): ChildProcess;
+  run(args: readonly string[], input?: string): Promise<VirgaEnd>;
+  /** Names of templates that are whole. */
+  templates(): Promise<string[]>;
+  /** What is left of VMs. */
+  leftovers(): Promise<string[]>;
+}
+
+/** Makes a state directory that shares this machine's kernel, agent and launcher, and has nothing else. */
+export async function testVirga(place: TestPlace): Promise<TestVirga> {
+  await ensureReady();
+  const shared = homePaths();
+  const home = join(place.scratch, "h");
+  await mkdir(home, { mode: 0o700 });
+  for (const name of ["kernel", "initramfs", "busybox", "native"] as const) {
+    await symlink(shared[name], join(home, name));
+  }
+  const env = { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" };
+  const argv = [process.execPath, "--conditions=virga-source", main] as const;
+  const start: TestVirga["start"] = (args, options = {}) =>
+    spawn(argv[0], [...argv.slice(1), ...args], { env, stdio: "pipe", ...options });
+  return {
+    home,
+    argv: [...argv],
+    env,
+    start,
+    run: async (args, input = "") => {
+      const child = start(args);
+      // A command may end before it has read everything.
+      child.stdin?.on("error", () => undefined).end(input);
+      return endOf(child);
+    },
+    templates: async () => (await list(join(home, "templates"))).filter((n) => /^\w{32}$/.test(n)),
+    leftovers: async () => [
+      ...(await list(join(home, "vms"))).filter((name) => name !== ".builds"),
+      ...(await list(join(home, "owners"))),
+    ],
+  };
+}
+
+/** Waits for the end of a child and what it wrote. */
+export async function endOf(child: ChildProcess): Promise<VirgaEnd> {
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    textOf(child.stdout),
+    textOf(child.stderr),
+    once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>,
+  ]);
+  return { code, signal, stdout, stderr };
+}
+
+async function textOf(stream: Readable | null): Promise<string> {
+  if (stream === null) return "";
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+async function list(directory: string): Promise<string[]> {
+  return readdir(directory).catch(() => []);
+}
