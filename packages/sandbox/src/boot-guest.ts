@@ -40,7 +40,7 @@ export async function bootGuest(
       await agent.close();
       await vm.destroy();
       if (attempt > 1 || !isSilent(error)) throw error;
-      host.logger.warn({ vm: vm.id }, "the guest did not answer; booting it once more");
+      host.logger.warn({ vm: vm.id, error }, "the guest did not answer; booting it once more");
     }
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { AgentClient, isGuestError } from "@virga/guest";
 import type { GuestInit } from "@virga/guest";
+import { VirgaError, isVirgaError } from "@virga/vm";
 import type { Logger, Vm } from "@virga/vm";
 import { whileAlive } from "./vm-death.ts";
 
@@ -9,19 +10,41 @@ export function agentOf(vm: Vm, logger: Logger): AgentClient {
   return new AgentClient({ connect: (options) => vm.connectGuest(options), logger });
 }
 
-/** Waits until the agent of a booting guest answers. */
+/** Waits until the agent of a booting guest answers. `TIMEOUT` at once when the boot is seen to hang. */
 export async function awaitAgent(
   vm: Vm,
   agent: AgentClient,
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  await whileAlive(vm, "boot the guest", agent.ping({ timeoutMs, ...(signal && { signal }) }));
+  const over = new AbortController();
+  const signals = signal === undefined ? [over.signal] : [over.signal, signal];
+  const answer = agent.ping({ timeoutMs, signal: AbortSignal.any(signals) });
+  answer.catch(() => undefined);
+  try {
+    await whileAlive(vm, "boot the guest", Promise.race([answer, hang(vm, over.signal)]));
+  } finally {
+    over.abort();
+  }
+}
+
+/** Rejects when the boot hangs, and never settles otherwise. What else becomes of the VM, others tell. */
+async function hang(vm: Vm, signal: AbortSignal): Promise<never> {
+  const seen = await vm.watchBoot({ signal }).catch(() => "unknown");
+  if (seen === "hung") {
+    throw new VirgaError("TIMEOUT", `The kernel of VM "${vm.id}" hangs in its boot`, {
+      details: { id: vm.id },
+    });
+  }
+  return new Promise<never>(() => undefined);
 }
 
 /** Whether the guest did not answer in time: on a busy host a boot may hang. */
 export function isSilent(error: unknown): boolean {
-  return isGuestError(error) && error.code === "GUEST_TIMEOUT";
+  return (
+    (isGuestError(error) && error.code === "GUEST_TIMEOUT") ||
+    (isVirgaError(error) && error.code === "TIMEOUT")
+  );
 }
 
 /** What makes a guest itself and no copy of another: fresh entropy, the time, names of its own. */

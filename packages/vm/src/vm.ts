@@ -117,6 +117,16 @@ export class Vm implements AsyncDisposable {
     return machine.driver.connectGuest(machine.context, options);
   }
 
+  /**
+   * Watches the boot of this VM: `hung` as soon as its kernel is known to stand still for ever, as it may on busy hosts; then destroy the VM and create it
+   * once more. `alive` once a program in the guest listens, and where the hypervisor knows no such hang. Legal in state `running`.
+   */
+  async watchBoot(options: { readonly signal: AbortSignal }): Promise<"alive" | "hung"> {
+    const machine = this.#machine;
+    checkLegal(machine.id, "connectGuest", machine.state);
+    return (await machine.driver.watchBoot?.(machine.context, options)) ?? "alive";
+  }
+
   /** Destroys the VM. Resolves also when it is destroyed already. */
   async destroy(): Promise<void> {
     await this.#destroy();

@@ -149,6 +149,14 @@ export interface HypervisorDriver {
    * Drivers whose VMM exits by itself return a function that does nothing.
    */
   watchGuest(context: VmContext, onEnd: (reason: ExitReason["reason"]) => void): () => void;
+  /**
+   * Watches a VM that was just booted: `alive` once a program in the guest listens, `hung` when its kernel stands still and will for ever. Absent where no
+   * such hang is known. `ABORTED` by the signal, `HYPERVISOR_EXITED` when the VM ends.
+   */
+  readonly watchBoot?: (
+    context: VmContext,
+    options: { readonly signal: AbortSignal },
+  ) => Promise<"alive" | "hung">;
   /** Why the VMM ended. */
   explainExit(context: VmContext, evidence: ExitEvidence): Promise<ExitReason>;
 }

@@ -11,6 +11,7 @@ import type {
   SnapshotSource,
   VmContext,
 } from "../port.ts";
+import { watchBoot } from "./boot-watchdog.ts";
 import { QemuControl } from "./control.ts";
 import { explainQemuExit } from "./exit.ts";
 import { GUEST_PORTS, incomingSocket, portSocket } from "./files.ts";
@@ -47,6 +48,7 @@ export function qemuDriver({ accelerator = "tcg" }: QemuDriverOptions = {}): Hyp
     connectGuest: connectGuestPort,
     // QEMU ends by itself when its guest does.
     watchGuest: () => () => undefined,
+    watchBoot,
     explainExit: explainQemuExit,
   };
 }
