@@ -62,6 +62,9 @@ static _Noreturn void become(const struct spawn *spawn) {
     report(spawn, SPAWN_DESCRIPTORS, errno, 0);
   }
   if (spawn->is_terminal && ioctl(0, TIOCSCTTY, 0) != 0) report(spawn, SPAWN_DESCRIPTORS, errno, 0);
+  /* exec closes them too, but until then what others wait for to be closed would stay open. */
+  syscall(SYS_close_range, 3, spawn->report_fd - 1, 0);
+  syscall(SYS_close_range, spawn->report_fd + 1, ~0U, 0);
   if (chdir(spawn->cwd) != 0) report(spawn, SPAWN_CWD, errno, 0);
   if (strchr(spawn->arguments[0], '/') == NULL) run_from_path(spawn);
   execve(spawn->arguments[0], spawn->arguments, spawn->environment);
