@@ -7,7 +7,18 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 const warnings = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"];
-const release = { compiler: "musl-gcc", flags: [...warnings, "-O2", "-static", "-s"] };
+const release = {
+  compiler: "musl-gcc", // Programs share `common`, and carry only what they use of it.
+  flags: [
+    ...warnings,
+    "-O2",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-Wl,--gc-sections",
+    "-static",
+    "-s",
+  ],
+};
 // glibc: musl has no address sanitizer.
 const sanitized = {
   compiler: "gcc",
