@@ -36,7 +36,8 @@ export function tryLock(path: string, mode: LockMode = "exclusive"): HeldLock | 
     database = new DatabaseSync(path, { timeout: 0 });
     // A transaction that has read something holds SQLite's shared lock until its end.
     if (mode === "shared") database.exec("BEGIN; SELECT 1 FROM sqlite_master");
-    else database.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
+    // Nothing is ever written, but SQLite would make a journal beside an empty file, and in some modes flush it to the disk.
+    else database.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
     database?.close();
     if (isBusy(error)) return undefined;

@@ -8,6 +8,7 @@ import type {
   VmContext,
 } from "./hypervisor/port.ts";
 import { logTail } from "./launch/log-tail.ts";
+import { endsWithin } from "./launch/vmm-process.ts";
 import type { ProcessExit, VmmProcess } from "./launch/vmm-process.ts";
 import { acquireLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
@@ -20,6 +21,9 @@ import { TaskQueue } from "./task-queue.ts";
 
 /** How long to ask a VMM what a failed call has done. */
 const FIND_OUT_MS = 1_000;
+
+/** How long a VMM that hung up may take to be gone. */
+const EXIT_MS = 1_000;
 
 /** What a machine is made of. */
 export interface MachineParts {
@@ -212,7 +216,10 @@ export class Machine {
     if (this.destroying !== undefined || existsSync(this.context.layout.destroying))
       return this.#destroyedError(name, error);
     if (isVirgaError(error) && error.code !== "HYPERVISOR_EXITED") return error;
-    if (this.process.isAlive()) return error;
+    // Its sockets close a moment before it has ended.
+    if (!(await endsWithin(this.process, EXIT_MS))) return error;
+    // It may be all that the program still waits for.
+    this.process.keepAlive(true);
     const { reason, logTail: tail } = await this.exited;
     const details = isVirgaError(error) ? error.details : {};
     return new VirgaError(
