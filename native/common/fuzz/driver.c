@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,12 @@ void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak)
 
 static void say_where(void) {
   fprintf(stderr, "fuzz: seed %" PRIu64 ", iteration %" PRIu64 "\n", seed, iteration);
+}
+
+/* Our own checks abort, of which the sanitizers do not tell. */
+static void on_abort(int number) {
+  say_where();
+  signal(number, SIG_DFL);
 }
 
 static uint32_t draw(uint32_t below) {
@@ -86,6 +93,7 @@ int main(int count, char **arguments) {
     else if (strcmp(arguments[i], "--iterations") == 0 && i + 1 < count) iterations = strtoull(arguments[++i], NULL, 10);
     else load(arguments[i]);
   }
+  signal(SIGABRT, on_abort);
   if (__sanitizer_set_death_callback != NULL) __sanitizer_set_death_callback(say_where);
   for (size_t i = 0; i < corpus_size; i++) LLVMFuzzerTestOneInput(corpus[i].bytes, corpus[i].length);
   if (corpus_size == 0) return 2;
