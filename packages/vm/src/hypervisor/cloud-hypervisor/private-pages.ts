@@ -1,6 +1,8 @@
+import { readSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 
 /** A piece of a file that a process has mapped privately and for writing. Bytes. */
 export interface MappedSegment {
@@ -18,6 +20,12 @@ const ENTRY_BYTES = 8;
 const ENTRIES_AT_ONCE = 64 * 1024;
 
 const COPY_BYTES = 1024 * 1024;
+
+/** Copied between two turns of the event loop: a few milliseconds. */
+const TURN_BYTES = 4 * 1024 * 1024;
+
+/** What the two calls of a run cost, as the bytes that could be copied meanwhile. */
+const RUN_COST_BYTES = 32 * 1024;
 
 // Bits of the upper half of an entry of `pagemap`.
 const PRESENT = 1 << 31;
@@ -147,23 +155,42 @@ function isPrivate(half: number): boolean {
   return (half & PRESENT) !== 0 && (half & OF_FILE) === 0;
 }
 
+/**
+ * Copies runs of pages by synchronous calls, with a turn of the event loop now and then: what a guest writes lies in thousands of short runs, and handing
+ * each to a thread takes many times as long as the copy.
+ */
 class PageCopier {
-  readonly #memory: FileHandle;
-  readonly #target: FileHandle;
+  readonly #memory: number;
+  readonly #target: number;
   readonly #buffer = Buffer.allocUnsafe(COPY_BYTES);
+  #sinceTurn = 0;
 
   constructor(memory: FileHandle, target: FileHandle) {
-    this.#memory = memory;
-    this.#target = target;
+    this.#memory = memory.fd;
+    this.#target = target.fd;
   }
 
   async copy(segment: MappedSegment, run: Run): Promise<void> {
     const end = (run.first + run.pages) * PAGE_BYTES;
     for (let at = run.first * PAGE_BYTES; at < end;) {
       const bytes = Math.min(COPY_BYTES, end - at);
-      await readWhole(this.#memory, this.#buffer, bytes, segment.address + at);
-      await writeWhole(this.#target, this.#buffer, bytes, segment.fileOffset + at);
+      this.#copyPiece(segment.address + at, segment.fileOffset + at, bytes);
       at += bytes;
+      this.#sinceTurn += bytes + RUN_COST_BYTES;
+      if (this.#sinceTurn < TURN_BYTES) continue;
+      this.#sinceTurn = 0;
+      await turn();
+    }
+  }
+
+  #copyPiece(address: number, offset: number, bytes: number): void {
+    for (let done = 0; done < bytes;) {
+      const read = readSync(this.#memory, this.#buffer, done, bytes - done, address + done);
+      if (read === 0) throw new Error(`the process's memory ends at ${address + done}`);
+      done += read;
+    }
+    for (let done = 0; done < bytes;) {
+      done += writeSync(this.#target, this.#buffer, done, bytes - done, offset + done);
     }
   }
 }
@@ -178,17 +205,5 @@ async function readWhole(
     const { bytesRead } = await file.read(buffer, done, bytes - done, position + done);
     if (bytesRead === 0) throw new Error(`the process's memory ends at ${position + done}`);
     done += bytesRead;
-  }
-}
-
-async function writeWhole(
-  file: FileHandle,
-  buffer: Buffer,
-  bytes: number,
-  position: number,
-): Promise<void> {
-  for (let done = 0; done < bytes;) {
-    const { bytesWritten } = await file.write(buffer, done, bytes - done, position + done);
-    done += bytesWritten;
   }
 }
