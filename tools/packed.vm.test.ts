@@ -20,7 +20,7 @@ const skip = prerequisite(
 
 const consumer = `
 import type { Duplex } from "node:stream";
-import { VERSION } from "virga";
+import { Sandbox, VERSION } from "virga";
 import { AgentClient } from "@virga/guest";
 import { ensureNative } from "@virga/sandbox";
 import { VmManager, isVirgaError, type VmConfig } from "@virga/vm";
@@ -34,6 +34,10 @@ export const wrong: VmConfig = { sandboxId: "a", memoryMib: "256" };
 export async function connect(manager: VmManager): Promise<Duplex> {
   await using vm = await manager.create(config);
   return vm.connectGuest({ timeoutMs: 1_000 });
+}
+export async function output(): Promise<string> {
+  await using sandbox = await Sandbox.create({ memoryMib: 128 });
+  return (await sandbox.run(["uname"])).stdout;
 }
 export { AgentClient, ensureNative, isVirgaError, number, version };
 `;
