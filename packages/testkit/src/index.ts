@@ -34,3 +34,4 @@ export {
 } from "./conformance/cloud-hypervisor-subject.ts";
 export { expectEveryPort, soakChannel } from "./soak/channel-soak.ts";
 export type { SoakReport } from "./soak/soak-rounds.ts";
+export { mountsMissing } from "./mount-right.ts";

@@ -5,6 +5,7 @@ import { stopProcess } from "./launch/stop-process.ts";
 import { acquireLock } from "./lock.ts";
 import type { HeldLock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
+import { readRecord } from "./record.ts";
 import { Operation } from "./steps.ts";
 
 /** How long a destroyer waits for an operation of another process, once its VMM is dead. */
@@ -22,7 +23,9 @@ export async function destroyMachine(
   const { logger } = machine;
   const operation = new Operation(machine.id, "destroy", logger, undefined);
   const busy = machine.isBusy;
-  await tolerate(machine, operation, "mark", () => markDestroying(layout.destroying));
+  await tolerate(machine, operation, "mark", async () => {
+    if ((await occupantOf(machine)) === "this") await markDestroying(layout.destroying);
+  });
   machine.preempt();
   if (machine.state !== "stopped") machine.setState("stopping");
   const stop = async (): Promise<void> => {
@@ -46,15 +49,32 @@ export async function destroyMachine(
     // Reaped, and told of with the last lines of a log that is about to go. This may be all that the program still waits for.
     machine.process.keepAlive(true);
     await machine.exited;
-    await tolerate(machine, operation, "intents", () => removeIntents(layout.intent));
-    await tolerate(machine, operation, "remove", () =>
-      removeDirectory(layout.directory, layout.lock),
-    );
+    // Without the lock, or when the id is in use again, nothing there is this VM's.
+    if (lock !== undefined && (await occupantOf(machine)) !== "another") {
+      await tolerate(machine, operation, "intents", () => removeIntents(layout.intent));
+      await tolerate(machine, operation, "remove", () =>
+        removeDirectory(layout.directory, layout.lock),
+      );
+    }
     lock?.release();
     machine.setState("stopped");
   } catch (error) {
     machine.setState("failed");
     throw error;
+  }
+}
+
+/**
+ * Whose record lies in the VM's directory. Another process may have destroyed this VM, and made one of the same id since; a record that cannot be read
+ * is a damaged one of this VM.
+ */
+async function occupantOf({ context, record }: Machine): Promise<"this" | "another" | "nobody"> {
+  try {
+    const found = await readRecord(context.layout.record);
+    if (found === undefined) return "nobody";
+    return found.uuid === record.uuid ? "this" : "another";
+  } catch {
+    return "this";
   }
 }
 

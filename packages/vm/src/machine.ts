@@ -127,6 +127,7 @@ export class Machine {
         this.#checkNotDestroyed(name);
         await this.#refresh();
         checkLegal(this.id, name, this.#state);
+        this.checkAlive(name);
         const operation = new Operation(this.id, name, this.logger, combined);
         const result = await body(operation, combined);
         this.#checkNotDestroyed(name);
@@ -196,6 +197,16 @@ export class Machine {
     this.record = { ...this.record, state };
     await writeRecord(this.context.layout.record, this.record, { durable: false });
     if (this.#state === "running" || this.#state === "paused") this.setState(state);
+  }
+
+  /** Fails unless the VMM lives: its sockets' paths may belong to another VM of the same id by now. */
+  checkAlive(name: string): void {
+    if (this.process.isAlive()) return;
+    throw new VirgaError(
+      "HYPERVISOR_EXITED",
+      `Cannot ${name} VM "${this.id}": its hypervisor has ended`,
+      { details: { id: this.id, operation: name } },
+    );
   }
 
   #checkNotDestroyed(name: string): void {

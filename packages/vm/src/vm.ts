@@ -114,6 +114,7 @@ export class Vm implements AsyncDisposable {
   }): Promise<Duplex> {
     const machine = this.#machine;
     checkLegal(machine.id, "connectGuest", machine.state);
+    machine.checkAlive("connect to the guest of");
     return machine.driver.connectGuest(machine.context, options);
   }
 
@@ -124,6 +125,7 @@ export class Vm implements AsyncDisposable {
   async watchBoot(options: { readonly signal: AbortSignal }): Promise<"alive" | "hung"> {
     const machine = this.#machine;
     checkLegal(machine.id, "connectGuest", machine.state);
+    machine.checkAlive("connect to the guest of");
     return (await machine.driver.watchBoot?.(machine.context, options)) ?? "alive";
   }
 
