@@ -13,7 +13,9 @@ async function fill(vm: Vm, seed: number): Promise<string> {
 }
 
 async function hash(vm: Vm): Promise<string> {
-  return String((await askTestInit(vm, "hash")).get("hash"));
+  const digest = (await askTestInit(vm, "hash")).get("hash");
+  assert.ok(typeof digest === "string");
+  return digest;
 }
 
 test(
