@@ -24,7 +24,13 @@ export { fakeConfig, fakeSubject } from "./conformance/fake-subject.ts";
 export { managerOn } from "./conformance/conformance-subject.ts";
 export { startFakeQmp } from "./fake-qmp.ts";
 export type { FakeQmp, FakeQmpOptions, QmpHandler } from "./fake-qmp.ts";
-export { qemuConfig, qemuMissing, qemuSubject } from "./conformance/qemu-subject.ts";
+export {
+  qemuConfig,
+  qemuKvmMissing,
+  qemuKvmSubject,
+  qemuMissing,
+  qemuSubject,
+} from "./conformance/qemu-subject.ts";
 export { askTestInit, testInitProbe } from "./conformance/test-init-probe.ts";
 export {
   cloudHypervisorConfig,
@@ -35,3 +41,4 @@ export {
 export { expectEveryPort, soakChannel } from "./soak/channel-soak.ts";
 export type { SoakReport } from "./soak/soak-rounds.ts";
 export { mountsMissing } from "./mount-right.ts";
+export { testNetwork } from "./conformance/test-network.ts";

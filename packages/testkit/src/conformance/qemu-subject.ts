@@ -49,3 +49,16 @@ export const qemuSubject: ConformanceSubject = {
   restoreModes: ["shared", "copy", "shared"],
   hasBalloon: false,
 };
+
+/** Why real guests cannot run here by QEMU with KVM, as a test's `skip`; `false` when they can. */
+export function qemuKvmMissing(): false | string {
+  // A KVM outside the lab may hang ordinary kernels.
+  if (process.env["VIRGA_LAB_DRIVER"] !== "qemu") return "this is not the lab's pass of QEMU";
+  return qemuMissing();
+}
+
+/** Real guests, by QEMU with KVM, in the lab. */
+export const qemuKvmSubject: ConformanceSubject = {
+  ...qemuSubject,
+  driver: qemuDriver({ accelerator: "kvm" }),
+};
