@@ -58,6 +58,8 @@ export interface RunPaths {
   readonly console: string;
   readonly events: string;
   readonly log: string;
+  /** Where QEMU writes its process id. */
+  readonly pid: string;
   disk(id: string): string;
 }
 
@@ -96,6 +98,7 @@ function runPaths(directory: string, socketName: string): RunPaths {
     console: at(RUN_FILES.console),
     events: at(RUN_FILES.events),
     log: at(RUN_FILES.log),
+    pid: at(RUN_FILES.pid),
     disk: (id) => (id === "rootfs" ? at(RUN_FILES.rootfs) : join(directory, RUN_FILES.disks, id)),
   };
 }

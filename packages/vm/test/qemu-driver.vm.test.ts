@@ -18,6 +18,9 @@ import {
 } from "@virga/testkit";
 import { vmLayout } from "../src/directory.ts";
 import { watchBoot } from "../src/hypervisor/qemu/boot-watchdog.ts";
+import { withQmp } from "../src/hypervisor/qemu/qmp-session.ts";
+import { saveChangedPages } from "../src/hypervisor/qemu/save-changed-pages.ts";
+import { savePrivateMemory } from "../src/hypervisor/qemu/save-private-memory.ts";
 import type { VmContext } from "../src/hypervisor/port.ts";
 import { VmManager } from "../src/index.ts";
 import type { Vm } from "../src/index.ts";
@@ -97,6 +100,7 @@ describe("the QEMU driver with real guests", { skip: qemuMissing(), concurrency:
         assert.equal(await guest.recall(clone), digests[index]);
       }
       const [first, second] = clones as [Vm, Vm];
+      await compareWaysToSave(manager, second, place.scratch);
       const ended = first.exited;
       process.kill(first.pid, "SIGKILL");
       assert.equal((await ended).reason, "killed");
@@ -132,6 +136,26 @@ describe("the QEMU driver with real guests", { skip: qemuMissing(), concurrency:
     });
   });
 });
+
+/** What is read from QEMU's memory is what QEMU itself gives. Only root may surely look into QEMU. */
+async function compareWaysToSave(manager: VmManager, vm: Vm, directory: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { isolated } = await manager.isolation();
+  const layout = vmLayout(vm.config.vmDirectory, vm.config.socketName, isolated);
+  const { uuid, build } = JSON.parse(await readFile(layout.record, "utf8")) as VmContext;
+  const context: VmContext = { config: vm.config, layout, uuid, build };
+  await manager.pause(vm.id);
+  const [fast, slow] = [join(directory, "fast"), join(directory, "slow")];
+  assert.ok(await saveChangedPages(context, fast, { timeoutMs: 60_000 }), "it was not allowed");
+  await withQmp(layout.host.qmpOperations, { timeoutMs: 60_000 }, (qmp) =>
+    savePrivateMemory(context, qmp, slow),
+  );
+  await manager.resume(vm.id);
+  const memories = await Promise.all([readFile(fast), readFile(slow)]);
+  // There the guest sees the firmware, not its memory.
+  for (const memory of memories) memory.fill(0, 0xf_0000, 0x10_0000);
+  assert.ok(memories[0]?.equals(memories[1] ?? Buffer.alloc(0)), "they differ");
+}
 
 /** A client that sits on the monitor for operations stops these, by their deadline, and nothing else. */
 async function testMonitors(manager: VmManager, vm: Vm, path: string): Promise<void> {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { askTestInit, managerOn, qemuMissing, qemuSubject, withLeakCheck } from "@virga/testkit";
+import {
+  askTestInit,
+  managerOn,
+  qemuMissing,
+  qemuSubject,
+  testInitProbe as guest,
+  withLeakCheck,
+} from "@virga/testkit";
 import type { RestoreMode, Vm } from "../src/index.ts";
 
 /** More than the gigabyte that lies above 4 GiB in the guest, so that both ranges of its memory are in use. */
@@ -9,13 +16,7 @@ const FILLED_MIB = 1500;
 
 async function fill(vm: Vm, seed: number): Promise<string> {
   await askTestInit(vm, "fill", { mib: FILLED_MIB, seed });
-  return hash(vm);
-}
-
-async function hash(vm: Vm): Promise<string> {
-  const digest = (await askTestInit(vm, "hash")).get("hash");
-  assert.ok(typeof digest === "string");
-  return digest;
+  return guest.recall(vm);
 }
 
 test(
@@ -44,7 +45,7 @@ test(
 
       const config = await configOf("clone", "shared");
       const clone = await manager.createFromSnapshot(config, firstSnapshot);
-      assert.equal(await hash(clone), first);
+      assert.equal(await guest.recall(clone), first);
       const second = await fill(clone, 2);
       assert.notEqual(second, first);
       const secondSnapshot = await snapshot(clone);
@@ -52,7 +53,7 @@ test(
       for (const mode of ["copy", "shared"] as const) {
         const again = await configOf(`again-${mode}`, mode);
         await using grandchild = await manager.createFromSnapshot(again, secondSnapshot);
-        assert.equal(await hash(grandchild), second);
+        assert.equal(await guest.recall(grandchild), second);
       }
     });
   },

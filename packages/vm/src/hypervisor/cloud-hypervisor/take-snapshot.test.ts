@@ -13,7 +13,7 @@ import { VirgaError } from "../../errors.ts";
 import type { SnapshotOutput, VmContext } from "../port.ts";
 import { createApiClient } from "./api-client.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
-import type { VmmMemory } from "./vmm-memory.ts";
+import type { VmmMemory } from "../vmm-memory.ts";
 
 const MIB = 1024 * 1024;
 

@@ -9,8 +9,8 @@ import { chainIncludes } from "./api-error.ts";
 import { parseIdentity, parseInfoConfig } from "./api-answers.ts";
 import { SNAPSHOT_FILES, publishSnapshot, readRangesMatchFile } from "./publish.ts";
 import { memoryFileOf } from "./snapshot-config.ts";
-import { openVmmMemory } from "./vmm-memory.ts";
-import type { VmmMemory } from "./vmm-memory.ts";
+import { openVmmMemory } from "../vmm-memory.ts";
+import type { VmmMemory } from "../vmm-memory.ts";
 
 /** While demand paging fills memory a snapshot is refused; there is no event at its end. */
 const STILL_RESTORING = "on-demand memory restore is still in progress";
@@ -127,7 +127,10 @@ async function mappedMemory({
   const { pid } = parseIdentity(
     await client.call("GET", "vmm.ping", { timeoutMs: remainingMs(), signal }),
   );
-  return openMemory(context, pid, mapped.file);
+  return openMemory(context, pid, mapped.file, {
+    socket: (paths) => paths.api,
+    word: `path=${context.layout.inside.api}`,
+  });
 }
 
 /** Makes Cloud Hypervisor write configuration and state but no memory: the file it would create for that is there already. */

@@ -1,8 +1,8 @@
-import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { abortedError, errnoOf } from "../../errors.ts";
+import { abortedError } from "../../errors.ts";
 import type { VmContext } from "../port.ts";
 import { openPorts } from "./open-ports.ts";
+import { readTail } from "./read-tail.ts";
 
 const POLL_MS = 100;
 const CALL_MS = 5_000;
@@ -33,27 +33,11 @@ export async function watchBoot(
   for (;;) {
     if (signal.aborted) throw abortedError("watching the guest boot", signal);
     if ((await openPorts(context, { timeoutMs: CALL_MS, signal })).size > 0) return "alive";
-    const { size, text } = await consoleTail(context.layout.host.console);
+    const { size, bytes } = await readTail(context.layout.host.console, TAIL_BYTES);
+    const text = bytes.toString("latin1").replaceAll("\r", "");
     const now = performance.now();
     if (size !== seen.size) seen = { size, since: now };
     else if (now - seen.since >= stallMs && CALIBRATION.test(text)) return "hung";
     await sleep(POLL_MS);
-  }
-}
-
-async function consoleTail(path: string): Promise<{ size: number; text: string }> {
-  try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      const length = Math.min(size, TAIL_BYTES);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
-      return { size, text: buffer.toString("latin1", 0, bytesRead).replaceAll("\r", "") };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return { size: 0, text: "" };
-    throw error;
   }
 }

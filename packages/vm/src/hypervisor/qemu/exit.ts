@@ -1,7 +1,6 @@
-import { open } from "node:fs/promises";
 import type { ExitReason } from "../../exit-reason.ts";
-import { errnoOf } from "../../errors.ts";
 import type { ExitEvidence, VmContext } from "../port.ts";
+import { readTail } from "./read-tail.ts";
 
 /** How much of the console's end can hold a kernel's last words. */
 const CONSOLE_TAIL_BYTES = 64 * 1024;
@@ -52,18 +51,6 @@ function reasonOf({ code, signal, logTail }: ExitEvidence): ExitReason["reason"]
 }
 
 async function consoleShowsPanic(path: string): Promise<boolean> {
-  try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      const length = Math.min(size, CONSOLE_TAIL_BYTES);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
-      return buffer.subarray(0, bytesRead).includes("Kernel panic - not syncing");
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
+  const { bytes } = await readTail(path, CONSOLE_TAIL_BYTES);
+  return bytes.includes("Kernel panic - not syncing");
 }

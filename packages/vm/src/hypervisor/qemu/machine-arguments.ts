@@ -74,6 +74,8 @@ function machine(context: VmContext, memory: string, machineOptions: string): st
     optionValue(config.sandboxId),
     "-uuid",
     uuid,
+    "-pidfile",
+    inside.pid,
     "-nodefaults",
     "-no-user-config",
     "-display",

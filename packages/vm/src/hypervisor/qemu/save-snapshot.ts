@@ -1,10 +1,12 @@
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { VirgaError, abortedError } from "../../errors.ts";
+import { VirgaError } from "../../errors.ts";
 import { copySparse } from "../../snapshot/sparse-copy.ts";
 import type { CallOptions, SnapshotOutput, VmContext } from "../port.ts";
 import { DEVICES_FILE, MEMORY_FILE } from "./files.ts";
 import type { QmpSession } from "./qmp-session.ts";
+import { withinLimit } from "./within-limit.ts";
+import { saveChangedPages } from "./save-changed-pages.ts";
 import { savePrivateMemory } from "./save-private-memory.ts";
 
 const MIB = 1 << 20;
@@ -32,8 +34,10 @@ export async function saveSnapshot(
   });
   await checkState(join(layout.host.out, DEVICES_FILE));
   const bytes = config.memoryMib * MIB;
-  if (sharesMemory(context)) await savePrivateMemory(context, qmp, memoryPath);
-  else await copyMemory(layout.host.memory, memoryPath, options);
+  if (!sharesMemory(context)) await copyMemory(layout.host.memory, memoryPath, options);
+  else if (!(await saveChangedPages(context, memoryPath, options))) {
+    await savePrivateMemory(context, qmp, memoryPath);
+  }
   return {
     files: [DEVICES_FILE, MEMORY_FILE],
     memory: { form: "file", file: MEMORY_FILE, bytes },
@@ -46,18 +50,7 @@ function sharesMemory({ config }: VmContext): boolean {
 }
 
 async function copyMemory(from: string, to: string, options: CallOptions): Promise<void> {
-  const limit = AbortSignal.timeout(options.timeoutMs);
-  const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]);
-  try {
-    await copySparse(from, to, { signal });
-  } catch (error) {
-    if (options.signal?.aborted === true) throw abortedError("saving the memory", options.signal);
-    if (!limit.aborted) throw error;
-    throw new VirgaError("TIMEOUT", `Saving the memory took longer than ${options.timeoutMs} ms`, {
-      cause: error,
-      details: { timeoutMs: options.timeoutMs },
-    });
-  }
+  await withinLimit("saving the memory", options, (signal) => copySparse(from, to, { signal }));
 }
 
 async function checkState(path: string): Promise<void> {

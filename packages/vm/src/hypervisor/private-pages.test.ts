@@ -3,7 +3,7 @@ import { open, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
-import { testDirectory } from "../../../test/fake-api.ts";
+import { testDirectory } from "../../test/fake-api.ts";
 import { findSegments, openProcessMemory } from "./private-pages.ts";
 import type { MappedSegment } from "./private-pages.ts";
 

@@ -1,8 +1,17 @@
 import { readFile, realpath, stat } from "node:fs/promises";
-import { errnoOf } from "../../errors.ts";
-import type { VmContext } from "../port.ts";
+import { errnoOf } from "../errors.ts";
+import type { RunPaths } from "../directory.ts";
+import type { VmContext } from "./port.ts";
 import { findSegments, openProcessMemory } from "./private-pages.ts";
 import type { MappedSegment, ProcessMemory } from "./private-pages.ts";
+
+/** What only the VMM of this VM has: the VMM tells its pid itself, and must not make us read another process's memory. */
+export interface VmmProof {
+  /** A socket it listens on. */
+  readonly socket: (paths: RunPaths) => string;
+  /** A word of its command line. */
+  readonly word: string;
+}
 
 /** The guest's memory as the VMM has it mapped from a snapshot's file. */
 export interface VmmMemory {
@@ -20,13 +29,14 @@ export async function openVmmMemory(
   context: VmContext,
   pid: number,
   file: string,
+  proof: VmmProof,
 ): Promise<VmmMemory | undefined> {
   const { layout, config } = context;
   // Another size of page, or another order of bytes, has never been tried.
   if (process.arch !== "x64") return undefined;
   const directory = `/proc/${pid}`;
   try {
-    if (!(await isVmm(context, directory))) return undefined;
+    if (!(await isVmm(context, directory, proof))) return undefined;
     // Without a mount namespace the snapshot is reached through a link, and the kernel names what it leads to.
     const mapped = layout.isolated ? file : await realpath(file);
     const maps = await readFile(`${directory}/maps`, "utf8");
@@ -45,13 +55,16 @@ export async function openVmmMemory(
   }
 }
 
-/** The VMM itself told its pid: it must be the one that has this VM's socket, lest it make us read another's memory. */
-async function isVmm({ layout, build }: VmContext, directory: string): Promise<boolean> {
+async function isVmm(
+  { layout, build }: VmContext,
+  directory: string,
+  { socket, word }: VmmProof,
+): Promise<boolean> {
   const [own, theirs] = await Promise.all([
-    stat(layout.host.api, { bigint: true }),
-    stat(`${directory}/root${layout.inside.api}`, { bigint: true }),
+    stat(socket(layout.host), { bigint: true }),
+    stat(`${directory}/root${socket(layout.inside)}`, { bigint: true }),
   ]);
   if (own.ino !== theirs.ino || own.dev !== theirs.dev) return false;
   const words = (await readFile(`${directory}/cmdline`, "utf8")).split("\0");
-  return words[0] === build.binary && words.includes(`path=${layout.inside.api}`);
+  return words[0] === build.binary && words.includes(word);
 }

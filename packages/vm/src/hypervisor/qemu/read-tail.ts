@@ -1,0 +1,38 @@
+import { constants, open } from "node:fs/promises";
+
+/** The end of a file. */
+export interface FileTail {
+  /** Size of the whole file in bytes. */
+  readonly size: number;
+  /** Its last bytes. */
+  readonly bytes: Buffer;
+}
+
+/**
+ * Reads the last `maximum` bytes of a file that the VMM may write. Empty when there is none, or when it is no plain file: a VMM that was taken over must
+ * neither hold us up with a pipe nor make us read through a link.
+ */
+export async function readTail(path: string, maximum: number): Promise<FileTail> {
+  try {
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      const info = await file.stat();
+      if (!info.isFile()) return NOTHING;
+      const length = Math.min(info.size, maximum);
+      const { buffer, bytesRead } = await file.read(
+        Buffer.alloc(length),
+        0,
+        length,
+        info.size - length,
+      );
+      return { size: info.size, bytes: buffer.subarray(0, bytesRead) };
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return NOTHING;
+  }
+}
+
+const NOTHING: FileTail = { size: 0, bytes: Buffer.alloc(0) };
