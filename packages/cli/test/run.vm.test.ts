@@ -151,6 +151,37 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     await leavesNothing();
   });
 
+  test("what a killed virga left of a template is made anew", async () => {
+    const words = [
+      "run",
+      "--hypervisor",
+      "qemu",
+      "--memory",
+      "128",
+      "--verbose",
+      "--",
+      "echo",
+      "x",
+    ];
+    const before = await virga.templates();
+    const child = virga.start(words);
+    for await (const line of createInterface(child.stderr as Readable))
+      if (line.includes("VM started")) break;
+    child.kill("SIGKILL");
+    child.stderr?.resume();
+    await once(child, "exit");
+    assert.deepEqual(await virga.templates(), before);
+    const end = await virga.run(words.filter((word) => word !== "--verbose"));
+    assert.deepEqual(end, { code: 0, signal: null, stdout: "x\n", stderr: "" });
+    const names = await readdir(join(virga.home, "templates"));
+    assert.deepEqual(
+      names.filter((name) => name.startsWith(".")),
+      [],
+    );
+    assert.equal((await virga.templates()).length, before.length + 1);
+    await leavesNothing();
+  });
+
   test("the death of the VM is an error that says so", async () => {
     const child = virga.start(run("--", "sh", "-c", "echo started; exec sleep 600"));
     const ending = endOf(child);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { createReadStream } from "node:fs";
 import { readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -47,7 +49,9 @@ describe("sandboxes on QEMU", { skip: qemuMissing() }, () => {
       assert.deepEqual(messages, ["Preparing the first sandbox of this kind (once)"]);
       assert.equal((await templatesOf(host)).length, 1);
       await checkNoVm(host.home);
+      const before = await hashOfMemory(host);
       await runsCommands(host);
+      assert.equal(await hashOfMemory(host), before, "clones wrote and died");
       await damagedTemplate(host);
     }));
 
@@ -93,6 +97,14 @@ describe("sandboxes on QEMU", { skip: qemuMissing() }, () => {
       await checkNoVm(home);
     }));
 });
+
+async function hashOfMemory(host: Host): Promise<string> {
+  const [key = ""] = await templatesOf(host);
+  const hash = createHash("sha256");
+  const file = createReadStream(join(host.home.templates, key, "snapshot", "memory"));
+  for await (const chunk of file) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
 
 async function runsCommands(host: Host): Promise<void> {
   await using sandbox = await Sandbox.create({ ...qemu, host });

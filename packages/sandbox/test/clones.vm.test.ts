@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import type { AgentClient, GuestProcess } from "@virga/guest";
+import { qemuMissing, withLeakCheck } from "@virga/testkit";
+import { Timings } from "@virga/sandbox";
+import type { Host } from "@virga/sandbox";
+import { bootGuest } from "../src/boot-guest.ts";
+import type { Guest } from "../src/boot-guest.ts";
+import { agentOf, identityOf } from "../src/guest-agent.ts";
+import { collect } from "../src/run-command.ts";
+import { planTemplate } from "../src/templates/template-plan.ts";
+import type { TemplatePlan } from "../src/templates/template-plan.ts";
+import { testHost } from "./test-host.ts";
+
+const CLONES = 3;
+const MORE_LINES = 20;
+
+// The time, in nanoseconds, comes first: what was drawn before the freeze has the same time and the same bytes in every clone; what was drawn after it has a time of
+// its own.
+// Without a fork, so that many are drawn before the kernel reseeds by itself.
+const DRAW = `uuid=/proc/sys/kernel/random/uuid; i=0; while :; do
+  { read -r _; read -r _; read -r _ _ now _; } < /proc/timer_list
+  read -r a < $uuid; read -r b < $uuid
+  i=$((i+1)); echo "$i $now $a$b" >> /tmp/log
+done`;
+
+interface Family {
+  readonly host: Host;
+  readonly plan: TemplatePlan;
+  readonly parent: Guest;
+}
+
+/** How a family of clones is made: as the contract says, or with a part of it taken out. */
+interface Contract {
+  readonly freeze: boolean;
+  readonly reseed: boolean;
+}
+
+async function text(agent: AgentClient, script: string): Promise<string> {
+  const process: GuestProcess = await agent.exec(["sh", "-c", script], { stdin: false });
+  const { stdout, stderr, exitCode } = await collect(process, {});
+  assert.equal(exitCode, 0, stderr);
+  return stdout;
+}
+
+const countLines = async (agent: AgentClient): Promise<number> =>
+  Number(await text(agent, "wc -l < /tmp/log"));
+
+/** Waits until the guest has drawn more, and gives its log. */
+async function moreLines(agent: AgentClient, more: number): Promise<string[]> {
+  const before = await countLines(agent);
+  while ((await countLines(agent)) < before + more);
+  const lines = (await text(agent, "cat /tmp/log")).split("\n");
+  // The last one is not whole yet.
+  lines.pop();
+  return lines;
+}
+
+/** Values that stand in two of the logs after what is common to all of them. */
+function repeated(logs: readonly (readonly string[])[]): string[] {
+  const [first = []] = logs;
+  const differs = first.findIndex((line, index) => logs.some((log) => log[index] !== line));
+  assert.ok(differs > 0, "all logs begin with what the parent drew before");
+  const seen = new Map<string, number>();
+  for (const log of logs) {
+    const drawn = log.slice(differs);
+    assert.ok(drawn.length > 0);
+    for (const line of drawn) {
+      const [, value = ""] = /^\d+ \d{9,} ([0-9a-f-]{72})$/.exec(line) ?? assert.fail(line);
+      seen.set(value, (seen.get(value) ?? 0) + 1);
+    }
+  }
+  return [...seen].filter(([, count]) => count > 1).map(([value]) => value);
+}
+
+/** Takes a snapshot of the running parent, lets it go on, and gives its log and those of its clones. */
+async function drawInFamily(family: Family, name: string, contract: Contract): Promise<string[][]> {
+  const { host, plan, parent } = family;
+  const { vm, agent } = parent;
+  const directory = join(host.home.state, `snapshot-${name}`);
+  if (contract.freeze) await agent.prepare();
+  else await agent.reset();
+  await host.manager.pause(vm.id);
+  await host.manager.snapshot(vm.id, directory);
+  await host.manager.resume(vm.id);
+  if (contract.freeze) await agent.thaw();
+  const logs = [await moreLines(agent, MORE_LINES)];
+  for (let index = 0; index < CLONES; index++) {
+    const id = `${name}-${index}`;
+    const config = { ...plan.clone, sandboxId: id };
+    await using clone = await host.manager.createFromSnapshot(config, directory);
+    await using guest = agentOf(clone, host.logger);
+    // What is not frozen runs on before the host can speak.
+    if (!contract.freeze) await moreLines(guest, MORE_LINES);
+    if (contract.reseed) await guest.init(identityOf(id));
+    else await guest.thaw();
+    logs.push(await moreLines(guest, MORE_LINES));
+  }
+  return logs;
+}
+
+describe("clones of a running guest on QEMU", { skip: qemuMissing() }, () => {
+  test("no two draw the same random bytes; without the freeze or the reseed they do", (t) =>
+    withLeakCheck(t, async (place) => {
+      const host = await testHost(place);
+      const hypervisor = host.choose("qemu");
+      const shape = { image: "busybox", vcpus: 1, memoryMib: 128, hypervisor };
+      const plan = await planTemplate(host, shape);
+      const parent = await bootGuest(
+        host,
+        { ...plan.boot, sandboxId: "parent" },
+        hypervisor.accelerator,
+        new Timings(),
+        undefined,
+      );
+      await using vm = parent.vm;
+      await using agent = parent.agent;
+      await agent.init(identityOf(vm.id));
+      await agent.exec(["sh", "-c", DRAW], { detach: true, stdin: false });
+      while ((await text(agent, "cat /tmp/log 2>/dev/null || :")) === "");
+      const family = { host, plan, parent };
+
+      const whole = await drawInFamily(family, "whole", { freeze: true, reseed: true });
+      assert.deepEqual(repeated(whole), []);
+
+      const unfrozen = await drawInFamily(family, "unfrozen", { freeze: false, reseed: true });
+      assert.notDeepEqual(repeated(unfrozen), [], "the test sees what a missing freeze does");
+
+      const unseeded = await drawInFamily(family, "unseeded", { freeze: true, reseed: false });
+      assert.notDeepEqual(repeated(unseeded), [], "the test sees what a missing reseed does");
+    }));
+});

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fakeConfig, fakeHypervisor, testProgram, withLeakCheck } from "@virga/testkit";
+import type { TestPlace } from "@virga/testkit";
+import type { Home } from "@virga/sandbox";
+import { VmManager, identifyProcess, qemuDriver, silentLogger, tryLock } from "@virga/vm";
+import { ownVm } from "../src/owner-record.ts";
+import { recoverOwned } from "../src/recover-owned.ts";
+import { testHome } from "./test-host.ts";
+
+async function managerOf(home: Home): Promise<VmManager> {
+  const launcher = await testProgram("launcher");
+  return new VmManager({ directory: home.vms, launcher, drivers: [qemuDriver()] });
+}
+
+/** Owns a VM as a process that has died since. */
+async function ownByDead(home: Home, id: string): Promise<void> {
+  await ownVm(home, id, "sandbox");
+  const path = join(home.state, "owners", `${id}.json`);
+  const record = JSON.parse(await readFile(path, "utf8"));
+  await writeFile(path, JSON.stringify({ ...record, owner: { ...record.owner, startTime: "1" } }));
+}
+
+async function setUp(place: TestPlace) {
+  const home = await testHome(place);
+  const fake = fakeHypervisor({ name: "qemu", directory: place.scratch });
+  const [manager, other] = [await managerOf(home), await managerOf(home)];
+  return {
+    home,
+    manager,
+    create: (id: string) => manager.create(fakeConfig(place, id, fake)),
+    recover: () => recoverOwned({ home, manager: other, logger: silentLogger }),
+    left: async () => ({
+      vms: (await readdir(home.vms)).filter((name) => name !== ".builds").toSorted(),
+      owners: (await readdir(join(home.state, "owners"))).toSorted(),
+    }),
+  };
+}
+
+test("the VMs of dead processes go, all others stay", (t) =>
+  withLeakCheck(t, async (place) => {
+    const { home, create, recover, left } = await setUp(place);
+    assert.deepEqual(await recover(), []);
+    const owned = await create("owned");
+    await ownByDead(home, "owned");
+    await using alive = await create("alive");
+    const ownership = await ownVm(home, "alive", "sandbox");
+    await using free = await create("free");
+    await ownByDead(home, "never-made");
+    assert.deepEqual((await recover()).toSorted(), ["never-made", "owned"]);
+    assert.equal(identifyProcess(owned.pid), undefined);
+    assert.ok(identifyProcess(alive.pid));
+    assert.ok(identifyProcess(free.pid));
+    assert.deepEqual(await left(), { vms: ["alive", "free"], owners: ["alive.json"] });
+    await ownership.release();
+  }));
+
+test("a VM that has ended, and one that was never whole, leave nothing either", (t) =>
+  withLeakCheck(t, async (place) => {
+    const { home, create, recover, left } = await setUp(place);
+    const ended = await create("ended");
+    process.kill(ended.pid, "SIGKILL");
+    await ended.exited;
+    await ownByDead(home, "ended");
+    const record = JSON.parse(await readFile(join(home.vms, "ended", "vm.json"), "utf8"));
+    await mkdir(join(home.vms, "half", "run"), { recursive: true });
+    const { process: _none, ...half } = { ...record, id: "half", phase: "creating" };
+    await writeFile(join(home.vms, "half", "vm.json"), JSON.stringify(half));
+    await ownByDead(home, "half");
+    assert.deepEqual((await recover()).toSorted(), ["ended", "half"]);
+    assert.deepEqual(await left(), { vms: [], owners: [] });
+  }));
+
+test("a VM that somebody works on now is left to him, and tried again", (t) =>
+  withLeakCheck(t, async (place) => {
+    const { home, create, recover, left } = await setUp(place);
+    const vm = await create("busy");
+    await ownByDead(home, "busy");
+    const lock = tryLock(join(home.vms, "busy", "lock.db"));
+    assert.ok(lock);
+    assert.deepEqual(await recover(), []);
+    assert.ok(identifyProcess(vm.pid));
+    lock.release();
+    assert.deepEqual(await recover(), ["busy"]);
+    assert.deepEqual(await left(), { vms: [], owners: [] });
+  }));
