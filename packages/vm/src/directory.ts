@@ -15,6 +15,7 @@ const HOST_FILES = {
   destroying: "destroying",
   intent: "intent.json",
   portLocks: "ports",
+  base: "base",
   run: "run",
 } as const;
 
@@ -72,6 +73,8 @@ export interface VmLayout {
   readonly destroying: string;
   readonly intent: string;
   readonly portLocks: string;
+  /** Copy of the memory file this VM maps, made ahead for its next snapshot. */
+  readonly base: string;
   /** As the manager sees the VMM's directory. */
   readonly host: RunPaths;
   /** As the VMM sees it: the fixed path when it has a mount namespace of its own, else the same as `host`. */
@@ -113,6 +116,7 @@ export function vmLayout(directory: string, socketName: string, isolated: boolea
     destroying: join(directory, HOST_FILES.destroying),
     intent: join(directory, HOST_FILES.intent),
     portLocks: join(directory, HOST_FILES.portLocks),
+    base: join(directory, HOST_FILES.base),
     host,
     inside: isolated ? runPaths(FIXED_VM_PATH, socketName) : host,
     isolated,
@@ -148,6 +152,6 @@ export async function foreignEntries(directory: string): Promise<string[]> {
   const ours = new Set<string>(Object.values(HOST_FILES));
   // SQLite and atomic writes put their own files beside those of these names.
   return (await readdir(directory)).filter(
-    (name) => !ours.has(name) && !/^(?:vm\.json|intent\.json|lock\.db)[.-]/u.test(name),
+    (name) => !ours.has(name) && !/^(?:vm\.json|intent\.json|lock\.db|base)[.-]/u.test(name),
   );
 }

@@ -41,6 +41,7 @@ export type { RecoveryOutcome } from "./recover-directory.ts";
 export { hostCpu } from "./snapshot/host-cpu.ts";
 export type { SnapshotManifest, SnapshotMemory } from "./snapshot/manifest.ts";
 export { snapshotsInUse } from "./snapshots-in-use.ts";
+export type { SnapshotOptions } from "./snapshot-vm.ts";
 export type { VmOperation, VmState } from "./state.ts";
 export type { StepMessage } from "./steps.ts";
 export { VERSION } from "./version.ts";

@@ -1,8 +1,10 @@
 import { mkdir, rm } from "node:fs/promises";
-import { dirname, isAbsolute } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { VirgaError } from "./errors.ts";
+import { makeBaseCopy } from "./hypervisor/base-copy.ts";
 import { removeIntents, writeIntent } from "./intent.ts";
 import type { Machine } from "./machine.ts";
+import { readSnapshot } from "./snapshot/check.ts";
 import { hostCpu } from "./snapshot/host-cpu.ts";
 import { MANIFEST_FORMAT } from "./snapshot/manifest.ts";
 import type { SnapshotManifest } from "./snapshot/manifest.ts";
@@ -11,15 +13,42 @@ import { shapeOf } from "./snapshot/shape.ts";
 import type { Operation } from "./steps.ts";
 import { UndoStack } from "./undo.ts";
 
+/** How a snapshot goes on once the VM's state is saved. */
+export interface SnapshotOptions {
+  readonly signal?: AbortSignal;
+  /** Let the VM run as soon as its state is saved, before the files are synced and published. Default: it stays paused. */
+  readonly resume?: boolean;
+  /** Runs while the VM still stands, after its memory is saved: the place to copy its disks. What it throws fails the snapshot; the VM stays paused. */
+  readonly whilePaused?: () => Promise<void>;
+}
+
+/**
+ * Copies, while the VM runs, what its next snapshot will be laid over: then it stands still only for what it wrote. Does nothing for a VM that does not
+ * map a snapshot's memory.
+ */
+export async function prepareMachineSnapshot(
+  machine: Machine,
+  operation: Operation,
+  signal: AbortSignal,
+): Promise<void> {
+  const { context, record } = machine;
+  if (record.restore?.mode !== "shared") return;
+  const { directory } = record.restore;
+  const { memory } = await operation.step("read", () => readSnapshot(directory));
+  if (memory.form !== "file") return;
+  await operation.step("copy", () => makeBaseCopy(context, join(directory, memory.file), signal));
+}
+
 /**
  * Writes memory and device state of a paused VM into `directory` (absent or empty): the VMM writes below its own directory, the files move to a temporary
- * directory beside the destination, are synced and described, and appear by one rename. The VM stays paused.
+ * directory beside the destination, are synced and described, and appear by one rename. The VM stays paused, or goes on before the syncing.
  */
 export async function snapshotMachine(
   machine: Machine,
   directory: string,
   operation: Operation,
   signal: AbortSignal,
+  options: Omit<SnapshotOptions, "signal"> = {},
 ): Promise<SnapshotManifest> {
   const { layout, config } = machine.context;
   if (!isAbsolute(directory) || directory.includes("\0")) {
@@ -51,6 +80,14 @@ export async function snapshotMachine(
     const output = await operation.step("save", () =>
       machine.control.snapshot({ timeoutMs: config.timeouts.longCallMs, signal }),
     );
+    const { whilePaused } = options;
+    if (whilePaused !== undefined) await operation.step("while paused", whilePaused);
+    if (options.resume === true) {
+      const timeoutMs = config.timeouts.callMs;
+      await machine.change(operation, "resume", () =>
+        machine.control.resume({ timeoutMs, signal }),
+      );
+    }
     const manifest = await operation.step("fill", async () =>
       fillTemporary(temporary, {
         source: layout.host.out,

@@ -15,6 +15,7 @@ export type VmOperation =
   | "pause"
   | "resume"
   | "updateBalloon"
+  | "prepareSnapshot"
   | "snapshot"
   | "connectGuest"
   | "info"
@@ -36,6 +37,7 @@ export const LEGAL_STATES: Readonly<Record<VmOperation, readonly VmState[]>> = {
   pause: ["running"],
   resume: ["paused"],
   updateBalloon: ["running"],
+  prepareSnapshot: ["running", "paused"],
   snapshot: ["paused"],
   connectGuest: ["running"],
   info: ["creating", "running", "paused", "stopping", "failed", "unknown"],
@@ -46,6 +48,7 @@ const VERBS: Readonly<Record<VmOperation, string>> = {
   pause: "pause",
   resume: "resume",
   updateBalloon: "change the balloon of",
+  prepareSnapshot: "prepare a snapshot of",
   snapshot: "snapshot",
   connectGuest: "connect to the guest of",
   info: "inspect",

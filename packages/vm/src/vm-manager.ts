@@ -19,7 +19,8 @@ import { openMachine } from "./open-vm.ts";
 import { readRecord } from "./record.ts";
 import { recoverDirectory } from "./recover-directory.ts";
 import type { RecoveryOutcome } from "./recover-directory.ts";
-import { snapshotMachine } from "./snapshot-vm.ts";
+import { prepareMachineSnapshot, snapshotMachine } from "./snapshot-vm.ts";
+import type { SnapshotOptions } from "./snapshot-vm.ts";
 import { checkSnapshotHost, readSnapshot } from "./snapshot/check.ts";
 import type { SnapshotManifest } from "./snapshot/manifest.ts";
 import { compareShapes, shapeOf } from "./snapshot/shape.ts";
@@ -166,15 +167,26 @@ export class VmManager {
     });
   }
 
-  /** Writes memory and device state of a paused VM into `directory` (absent or empty). Disks are not included. The VM stays paused. */
+  /**
+   * Does ahead, while the VM runs, what its next snapshot would otherwise do while it stands: copies the memory file it shares with its siblings. Optional.
+   * Legal in states `running` and `paused`.
+   */
+  async prepareSnapshot(id: string, options: OperationOptions = {}): Promise<void> {
+    const machine = this.#find(id);
+    await machine.operate("prepareSnapshot", options.signal, (operation, signal) =>
+      prepareMachineSnapshot(machine, operation, signal),
+    );
+  }
+
+  /** Writes memory and device state of a paused VM into `directory` (absent or empty). Disks are not included. The VM stays paused unless `resume` is set. */
   async snapshot(
     id: string,
     directory: string,
-    options: OperationOptions = {},
+    options: SnapshotOptions = {},
   ): Promise<SnapshotManifest> {
     const machine = this.#find(id);
     const manifest = await machine.operate("snapshot", options.signal, (operation, signal) =>
-      snapshotMachine(machine, directory, operation, signal),
+      snapshotMachine(machine, directory, operation, signal, options),
     );
     this.#logger.info({ vm: id, directory }, "VM snapshot created");
     return manifest;

@@ -69,6 +69,35 @@ export function testSnapshots(subject: ConformanceSubject): void {
     });
   });
 
+  test("a running VM is snapshotted by a short stop, a clone of it too, and each goes on", async (t) => {
+    await withLeakCheck(t, async (place) => {
+      const manager = await managerOn(subject, place);
+      await bootVm(subject, place, manager, "parent");
+      let source = "parent";
+      for (const generation of ["first", "second"]) {
+        const vm = manager.get(source) as Vm;
+        const digest = await guest.remember(vm, generation.length);
+        const snapshot = join(place.scratch, generation);
+        await manager.prepareSnapshot(source);
+        await manager.pause(source);
+        const states: string[] = [];
+        await manager.snapshot(source, snapshot, {
+          resume: true,
+          whilePaused: () => Promise.resolve(void states.push(vm.state)),
+        });
+        assert.deepEqual([...states, vm.state], ["paused", "running"]);
+        const counted = await guest.counter(vm);
+        assert.equal(await guest.recall(vm), digest, "the source goes on");
+        const config = await subject.config(place, generation);
+        const clone = await manager.createFromSnapshot(config, snapshot);
+        assert.equal(await guest.recall(clone), digest, "its clone has its memory");
+        assert.ok((await guest.counter(clone)) > 0 && counted > 0);
+        source = generation;
+      }
+      await destroyAll(manager);
+    });
+  });
+
   test("what contradicts or damages a snapshot is refused before a process starts", async (t) => {
     await withLeakCheck(t, async (place) => {
       const manager = await managerOn(subject, place);

@@ -2,7 +2,7 @@ import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VirgaError, abortedError } from "../../errors.ts";
-import { copySparse } from "../../snapshot/sparse-copy.ts";
+import { takeBaseCopy } from "../base-copy.ts";
 import type { CallOptions, SnapshotOutput, VmContext } from "../port.ts";
 import type { ApiClient } from "./api-client.ts";
 import { chainIncludes } from "./api-error.ts";
@@ -100,7 +100,7 @@ async function saveChangedPages(task: Task): Promise<boolean> {
   try {
     await saveState(task, ranges);
     if (!(await readRangesMatchFile(task.context))) return await giveUp(task.context);
-    await copySparse(memory.file, ranges, { signal: task.signal });
+    await takeBaseCopy(task.context, memory.file, ranges, task.signal);
     await memory.process.copyPrivatePages(memory.segments, ranges, task.signal);
     return true;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { copySparse } from "../../snapshot/sparse-copy.ts";
+import { takeBaseCopy } from "../base-copy.ts";
 import type { CallOptions, VmContext } from "../port.ts";
 import { openVmmMemory } from "../vmm-memory.ts";
 import type { VmmMemory } from "../vmm-memory.ts";
@@ -21,7 +21,7 @@ export async function saveChangedPages(
   if (memory === undefined) return false;
   try {
     await withinLimit("saving the changed memory", options, async (signal) => {
-      await copySparse(memory.file, path, { signal });
+      await takeBaseCopy(context, memory.file, path, signal);
       await memory.process.copyPrivatePages(memory.segments, path, signal);
     });
     return true;
