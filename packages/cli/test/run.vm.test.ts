@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
@@ -99,6 +99,19 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     const gone = await virga.run(run("--copy", "/no/such/file:/x", "--", "true"));
     assert.equal(gone.code, 125);
     assert.equal(gone.stderr, "virga: Cannot copy /no/such/file: it does not exist\n");
+  });
+
+  test("an input that cannot be read is an error, none at all is not", async (t) => {
+    const directory = await open(place.scratch);
+    t.after(() => directory.close());
+    const reading = await endOf(
+      virga.start(run("--", "cat"), { stdio: [directory.fd, "pipe", "pipe"] }),
+    );
+    assert.deepEqual([reading.code, reading.stdout], [125, ""]);
+    assert.equal(reading.stderr, "virga: Cannot read standard input: it is a directory\n");
+    const none = await endOf(virga.start(run("--", "cat"), { stdio: ["ignore", "pipe", "pipe"] }));
+    assert.deepEqual(none, { code: 0, signal: null, stdout: "", stderr: "" });
+    await leavesNothing();
   });
 
   test("a reader that goes away ends the run", async () => {

@@ -1,4 +1,3 @@
-import { isatty } from "node:tty";
 import { Sandbox, Timings, checkCopy } from "@virga/sandbox";
 import type { SandboxOptions, SpawnOptions } from "@virga/sandbox";
 import { EXIT } from "../exit-code.ts";
@@ -11,6 +10,7 @@ import { runProcess } from "./run-process.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { StopSignals } from "./stop-signals.ts";
 import { TimeLimit } from "./time-limit.ts";
+import { wantsStdin } from "./wants-stdin.ts";
 import { writeTimings } from "./write-timings.ts";
 
 /** `virga run`: runs one command in a sandbox of its own, which is gone afterwards in every case. Gives the exit code. */
@@ -36,13 +36,14 @@ export async function runInSandbox(settings: RunSettings): Promise<number> {
 }
 
 async function run(settings: RunSettings, timings: Timings, signal: AbortSignal): Promise<number> {
+  const stdin = wantsStdin(settings.interactive);
   for (const copy of settings.copies) await checkCopy(copy);
   const sandbox = await makeSandbox(settings, timings, signal);
   try {
     for (const { source, destination } of settings.copies) {
       await timings.measure("copy", () => sandbox.copyIn(source, destination, { signal }));
     }
-    return await runCommand(sandbox, settings, timings, signal);
+    return await runCommand({ sandbox, settings, stdin, timings, signal });
   } finally {
     await timings.measure("destroy", () => sandbox.destroy());
   }
@@ -80,15 +81,18 @@ async function makeSandbox(
   }
 }
 
-async function runCommand(
-  sandbox: Sandbox,
-  settings: RunSettings,
-  timings: Timings,
-  signal: AbortSignal,
-): Promise<number> {
-  const { command, env, workdir, timeoutMs, terminal, interactive } = settings;
-  using limit = new TimeLimit(timeoutMs, signal);
-  const stdin = interactive || !isatty(0);
+interface CommandRun {
+  readonly sandbox: Sandbox;
+  readonly settings: RunSettings;
+  readonly stdin: boolean;
+  readonly timings: Timings;
+  readonly signal: AbortSignal;
+}
+
+async function runCommand(run: CommandRun): Promise<number> {
+  const { sandbox, settings, stdin, timings } = run;
+  const { command, env, workdir, timeoutMs, terminal } = settings;
+  using limit = new TimeLimit(timeoutMs, run.signal);
   const options: SpawnOptions = {
     stdin,
     env,

@@ -2,6 +2,7 @@ import { isatty } from "node:tty";
 import type { Readable, Writable } from "node:stream";
 import type { GuestExit, GuestProcess } from "@virga/guest";
 import { pumpInput } from "@virga/sandbox";
+import { VirgaError, errorText } from "@virga/vm";
 import { EXIT, signalExitCode } from "../exit-code.ts";
 import { forwardOutput } from "./forward-output.ts";
 import { followSize } from "./guest-terminal.ts";
@@ -27,7 +28,7 @@ export async function runProcess(guest: GuestProcess, options: RunProcessOptions
     if (options.stdin) {
       undo.push(() => void process.stdin.destroy());
       if (options.terminal && isatty(0)) undo.push(enterRawMode(process.stdin));
-      pumpInput(process.stdin, guest).catch(early.reject);
+      pumpInput(process.stdin, guest).catch((error: unknown) => early.reject(inputError(error)));
     }
     const outputs = Promise.all([
       forward(guest.stdout, process.stdout),
@@ -39,6 +40,10 @@ export async function runProcess(guest: GuestProcess, options: RunProcessOptions
     for (const step of undo.toReversed()) step();
     await guest.close();
   }
+}
+
+function inputError(cause: unknown): VirgaError {
+  return new VirgaError("IO_ERROR", `Cannot read standard input: ${errorText(cause)}`, { cause });
 }
 
 function exitCodeFor(exit: GuestExit): number {

@@ -9,6 +9,14 @@ import type { TemplateParts } from "./template-key.ts";
 /** Fewer messages on the console: each byte of it costs an exit from the guest. Panics are shown all the same. */
 const KERNEL_ARGUMENTS = ["quiet"] as const;
 
+/** A busy host, or an emulated one, may take long to start a hypervisor; one that is thrown away need not end gently. */
+const TIMEOUTS = {
+  launchMs: 30_000,
+  callMs: 30_000,
+  shutdownMs: 2_000,
+  terminateMs: 2_000,
+} as const;
+
 /** What kind of sandbox is wanted. */
 export interface SandboxShape {
   readonly image: string;
@@ -63,6 +71,7 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
     memoryMib,
     memoryForm: restore.memoryForm,
     balloon,
+    timeouts: TIMEOUTS,
   };
   return {
     key,
