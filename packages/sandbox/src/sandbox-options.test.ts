@@ -25,6 +25,14 @@ test("all problems are named at once", () => {
   }
 });
 
+test("an option that there is not is refused by name", () => {
+  const misspelt = { memory: 512, vcpu: 2 } as Parameters<typeof resolveSandboxOptions>[0];
+  assert.throws(() => resolveSandboxOptions(misspelt), {
+    code: "INVALID_CONFIG",
+    message: /no option memory.*no option vcpu/,
+  });
+});
+
 test("an unknown image is refused by name", () => {
   assert.throws(() => resolveSandboxOptions({ image: "debian" }), {
     code: "UNSUPPORTED",

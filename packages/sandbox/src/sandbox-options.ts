@@ -39,6 +39,10 @@ export interface SandboxOptions {
   readonly timings?: Timings;
 }
 
+const KNOWN: ReadonlySet<string> = new Set<keyof SandboxOptions>([
+  "image", "hypervisor", "vcpus", "memoryMib", "env", "cold", "host", "logger", "onProgress", "onSetup", "signal", "timings",
+]); // prettier-ignore
+
 /** The options that describe the sandbox, with their defaults. */
 export interface ResolvedSandboxOptions {
   readonly image: string;
@@ -58,7 +62,10 @@ export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxO
     cold: options.cold ?? false,
   };
   const { image, hypervisor, vcpus, memoryMib } = resolved;
-  const problems: string[] = [];
+  // One that nobody reads is a slip: its value would be ignored.
+  const problems = Object.keys(options)
+    .filter((name) => !KNOWN.has(name))
+    .map((name) => `there is no option ${name}`);
   if (!["auto", "cloud-hypervisor", "qemu"].includes(hypervisor)) {
     problems.push(`hypervisor is "${hypervisor}": it is auto, cloud-hypervisor or qemu`);
   }

@@ -8,9 +8,6 @@ import type { Machine } from "./machine.ts";
 import { readRecord } from "./record.ts";
 import { Operation } from "./steps.ts";
 
-/** How long a destroyer waits for an operation of another process, once its VMM is dead. */
-const LOCK_MS = 10_000;
-
 /**
  * Ends a VM and removes everything of it. Best effort like the seed's: a failing step is logged and the next one runs. An aborted signal shortens the
  * graces. Rejects with `DESTROY_FAILED` only when something that runs could not be ended: then the VM stays listed as failed.
@@ -105,16 +102,17 @@ async function markDestroying(path: string): Promise<void> {
 }
 
 async function lockForRemoval(machine: Machine): Promise<HeldLock | undefined> {
+  const { lockMs } = machine.context.config.timeouts;
   try {
     return await acquireLock(machine.context.layout.lock, {
-      timeoutMs: LOCK_MS,
+      timeoutMs: lockMs,
       what: `VM "${machine.id}"`,
     });
   } catch (error) {
     if (error instanceof VirgaError && error.code === "VM_BUSY") {
       throw new VirgaError(
         "DESTROY_FAILED",
-        `another process still holds its lock after ${LOCK_MS} ms`,
+        `another process still holds its lock after ${lockMs} ms`,
         {
           cause: error,
           details: { path: machine.context.layout.lock },

@@ -2,10 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { VirgaError, errnoOf } from "./errors.ts";
-import type { HypervisorBuild, HypervisorDriver } from "./hypervisor/port.ts";
+import type { CallOptions, HypervisorBuild, HypervisorDriver } from "./hypervisor/port.ts";
 import { writeFileAtomic } from "./write-file-atomic.ts";
-
-const IDENTIFY_MS = 10_000;
 
 /**
  * Asks a hypervisor binary who it is, or reads what it said last time: the answer is kept in `cacheDirectory`, by the binary's path, size, inode and times,
@@ -15,6 +13,7 @@ export async function identifyBuild(
   driver: HypervisorDriver,
   binary: string,
   cacheDirectory: string,
+  options: CallOptions,
 ): Promise<HypervisorBuild> {
   const fingerprint = await fingerprintOf(driver, binary);
   const path = join(
@@ -24,7 +23,7 @@ export async function identifyBuild(
   const cached = await readCached(path);
   if (cached !== undefined && cached.name === driver.name && cached.binary === binary)
     return cached;
-  const build = await driver.identify(binary, { timeoutMs: IDENTIFY_MS });
+  const build = await driver.identify(binary, options);
   await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
   await writeFileAtomic(path, JSON.stringify(build), { durable: false });
   return build;

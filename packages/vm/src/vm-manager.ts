@@ -275,6 +275,7 @@ export class VmManager {
         driver,
         config.binary,
         join(this.#options.directory, ".builds"),
+        { timeoutMs: config.timeouts.callMs, signal },
       );
       const { isolated } = await this.isolation();
       if (source !== undefined) await checkSource(source, config, build, isolated);

@@ -15,6 +15,14 @@ testOnFakes("one that exits at once is told with its last words", exits, async (
   assertNothing(bench);
 });
 
+const leaves: Behaviour = { start: { do: "exit", code: 0, message: "nothing to do" } };
+testOnFakes("one that exits at once without a fault has failed as well", leaves, async (bench) => {
+  const error = await rejectsWithCode(bench.boot("vm"), "HYPERVISOR_EXITED");
+  assert.equal(error.details["step"], "wait for socket");
+  assert.match(String(error.details["logTail"]), /nothing to do/);
+  assertNothing(bench);
+});
+
 testOnFakes(
   "one that never opens its socket is a time-out",
   { start: { do: "no-socket" } },

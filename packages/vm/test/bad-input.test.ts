@@ -155,6 +155,18 @@ for (const each of drivers) {
     });
   });
 
+  test(`${each.name}: a binary that never tells its version is given up on, and is ended`, async (t) => {
+    await withFake(t, each, { versionFault: "hang" }, async (bench) => {
+      const { fake, manager, config } = bench;
+      const slow = config("vm", { timeouts: { callMs: 200 } });
+      await rejectsWithCode(manager.create(slow), "TIMEOUT", new RegExp(fake.binary));
+      const patient = config("vm", { timeouts: { callMs: 3_600_000 } });
+      const signal = AbortSignal.timeout(100);
+      await rejectsWithCode(manager.create(patient, { signal }), "ABORTED");
+      assertUntouched(bench);
+    });
+  });
+
   test(`${each.name}: development builds count as the release they come from`, async (t) => {
     await withFake(t, each, {}, async ({ fake, boot }) => {
       const versions =

@@ -35,6 +35,7 @@ function testConfig(changes: Partial<ResolvedVmConfig> = {}): ResolvedVmConfig {
       longCallMs: 120_000,
       shutdownMs: 5_000,
       terminateMs: 10_000,
+      lockMs: 10_000,
     },
     ...changes,
   };

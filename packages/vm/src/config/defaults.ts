@@ -3,13 +3,14 @@ import { accessSync, constants, statSync } from "node:fs";
 import { VirgaError } from "../errors.ts";
 import type { HypervisorName, ResolvedVmConfig, TimeoutConfig, VmConfig } from "./vm-config.ts";
 
-/** Deadlines where the configuration names none. The first and the last two are the seed's. */
-const DEFAULT_TIMEOUTS: Required<TimeoutConfig> = {
+/** Deadlines where the configuration names none. The first, `shutdownMs` and `terminateMs` are the seed's. */
+export const DEFAULT_TIMEOUTS: Required<TimeoutConfig> = {
   launchMs: 5_000,
   callMs: 10_000,
   longCallMs: 120_000,
   shutdownMs: 5_000,
   terminateMs: 10_000,
+  lockMs: 10_000,
 };
 
 /** What defaults depend on beside the configuration. */

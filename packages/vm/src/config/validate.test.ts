@@ -59,6 +59,11 @@ test("every problem is reported at once, with its value and what is allowed", ()
 
 test("unknown fields are refused, not ignored", () => {
   assert.deepEqual(paths({ memory: 512 }), ["memory"]);
+  assert.deepEqual(paths({ timeouts: { callMS: 5 } }), ["timeouts.callMS"]);
+  assert.deepEqual(paths({ rootfs: { path: "/r", readOnly: true } }), ["rootfs.readOnly"]);
+  assert.deepEqual(paths({ disks: [{ id: "d", path: "/d", size: 1 }] }), ["disks[0].size"]);
+  const network = { mac: "02:00:00:00:00:01", address: "10.0.0.2" };
+  assert.deepEqual(paths({ network, networkNamespace: "ns" }), ["network.address"]);
 });
 
 test("a kernel is needed to boot, not to restore", () => {

@@ -1,3 +1,4 @@
+import { DEFAULT_TIMEOUTS } from "./defaults.ts";
 import { isDiskId, isVmId } from "./ids.ts";
 import type { ConfigProblem } from "./problem.ts";
 import type { VmConfig } from "./vm-config.ts";
@@ -9,16 +10,30 @@ const DEVICE = /^[a-zA-Z0-9_.-]{1,15}$/u;
 const HYPERVISORS = ["cloud-hypervisor", "qemu"];
 const MODES = ["on-demand", "shared", "copy"];
 const FORMS = ["anonymous", "file"];
-const KNOWN = new Set([
+const KNOWN = [
   "sandboxId", "templateId", "hypervisor", "binary", "kernel", "initramfs", "rootfs", "disks", "vcpus", "memoryMib", "memoryForm", "networkNamespace",
   "network", "kernelArguments", "initPath", "socketPath", "vmDirectory", "snapshotDirectory", "guestChannel", "balloon", "console", "restoreMode", "timeouts",
-]); // prettier-ignore
+]; // prettier-ignore
+
+/** The fields of the parts. */
+const PARTS = {
+  rootfs: ["path", "readonly"],
+  disk: ["id", "path", "readonly"],
+  network: ["tap", "mac", "guestAddress", "gateway", "mask"],
+  timeouts: Object.keys(DEFAULT_TIMEOUTS),
+} as const;
 
 class Check {
   readonly problems: ConfigProblem[] = [];
 
   that(ok: boolean, path: string, value: unknown, allowed: string): void {
     if (!ok) this.problems.push({ path, value, allowed });
+  }
+
+  /** A field that nobody reads is a slip: its value would be ignored. */
+  fields(prefix: string, value: object, known: readonly string[]): void {
+    for (const [key, given] of Object.entries(value))
+      this.that(known.includes(key), `${prefix}${key}`, given, "no such field");
   }
 
   integer(path: string, value: unknown, minimum: number, maximum: number): void {
@@ -64,13 +79,7 @@ export function validateConfig(
   purpose: "boot" | "restore",
 ): readonly ConfigProblem[] {
   const check = new Check();
-  for (const key of Object.keys(config))
-    check.that(
-      KNOWN.has(key),
-      key,
-      (config as unknown as Record<string, unknown>)[key],
-      "no such field",
-    );
+  check.fields("", config, KNOWN);
   check.that(
     isVmId(config.sandboxId),
     "sandboxId",
@@ -114,8 +123,10 @@ export function validateConfig(
   validateBoot(check, config);
   validateDisks(check, config);
   validateNetwork(check, config);
-  const timeouts = Object.entries(config.timeouts ?? {});
-  for (const [key, value] of timeouts) check.integer(`timeouts.${key}`, value, 1, 86_400_000);
+  const timeouts = config.timeouts ?? {};
+  check.fields("timeouts.", timeouts, PARTS.timeouts);
+  for (const key of PARTS.timeouts)
+    check.integer(`timeouts.${key}`, timeouts[key as keyof typeof timeouts], 1, 86_400_000);
   return check.problems;
 }
 
@@ -135,6 +146,7 @@ function validateBoot(check: Check, config: VmConfig): void {
 
 function validateDisks(check: Check, config: VmConfig): void {
   if (config.rootfs !== undefined) {
+    check.fields("rootfs.", config.rootfs, PARTS.rootfs);
     check.that(
       config.rootfs.path !== undefined,
       "rootfs.path",
@@ -148,6 +160,7 @@ function validateDisks(check: Check, config: VmConfig): void {
   const disks = config.disks ?? [];
   check.that(disks.length <= 16, "disks.length", disks.length, "at most 16");
   for (const [index, disk] of disks.entries()) {
+    check.fields(`disks[${index}].`, disk, PARTS.disk);
     check.that(
       isDiskId(disk.id) && !seen.has(disk.id),
       `disks[${index}].id`,
@@ -164,6 +177,7 @@ function validateDisks(check: Check, config: VmConfig): void {
 function validateNetwork(check: Check, config: VmConfig): void {
   const network = config.network;
   if (network === undefined) return;
+  check.fields("network.", network, PARTS.network);
   check.that(
     config.networkNamespace !== undefined,
     "networkNamespace",

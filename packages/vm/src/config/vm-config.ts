@@ -38,7 +38,7 @@ export interface NetworkConfig {
 export interface TimeoutConfig {
   /** Process start until its control socket answers. Default 5,000. */
   readonly launchMs?: number;
-  /** One quick control call (info, pause, resume, balloon). Default 10,000. */
+  /** One quick control call (info, pause, resume, balloon), and the binary telling its version. Default 10,000. */
   readonly callMs?: number;
   /** One slow control call (boot, restore, snapshot). Default 120,000. */
   readonly longCallMs?: number;
@@ -46,6 +46,8 @@ export interface TimeoutConfig {
   readonly shutdownMs?: number;
   /** SIGTERM before SIGKILL. Default 10,000. */
   readonly terminateMs?: number;
+  /** In destroy, with the VMM dead: another process's operation before it is given up on. Default 10,000. */
+  readonly lockMs?: number;
 }
 
 /** Everything needed to start one VM: the seed's fields, and what both hypervisors need. */

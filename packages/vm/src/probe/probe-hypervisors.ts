@@ -1,4 +1,4 @@
-import { findHypervisor } from "../config/defaults.ts";
+import { DEFAULT_TIMEOUTS, findHypervisor } from "../config/defaults.ts";
 import type { HypervisorName } from "../config/vm-config.ts";
 import { VirgaError, errorText } from "../errors.ts";
 import type { HypervisorBuild, HypervisorDriver } from "../hypervisor/port.ts";
@@ -48,7 +48,7 @@ export async function probeHypervisors(options: ProbeOptions): Promise<Hyperviso
   for (const { driver, accelerator } of options.drivers) {
     // In turn: what one way shows of KVM holds for the next.
     // oxlint-disable-next-line no-await-in-loop
-    const build = await identify(driver, options.cacheDirectory);
+    const build = await identify(driver, options);
     if (typeof build === "string") {
       probes.push({
         name: driver.name,
@@ -99,10 +99,11 @@ export function chooseHypervisor(
 
 async function identify(
   driver: HypervisorDriver,
-  cacheDirectory: string,
+  { cacheDirectory, signal }: ProbeOptions,
 ): Promise<HypervisorBuild | string> {
   try {
-    return await identifyBuild(driver, findHypervisor(driver.name), cacheDirectory);
+    const limits = { timeoutMs: DEFAULT_TIMEOUTS.callMs, signal };
+    return await identifyBuild(driver, findHypervisor(driver.name), cacheDirectory, limits);
   } catch (error) {
     return errorText(error);
   }

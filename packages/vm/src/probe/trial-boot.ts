@@ -38,6 +38,7 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
   const manager = new VmManager({ directory, launcher, drivers: [driver], logger });
   const deadline = AbortSignal.timeout(timeoutMs);
   const stop = new AbortController();
+  const ends = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   try {
     const vm = await manager.create(
       {
@@ -54,8 +55,9 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
       },
       { signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]) },
     );
-    const waited = sleep(timeoutMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    const waited = sleep(timeoutMs, undefined, { signal: ends }).catch(() => undefined);
     const exit = await Promise.race([vm.exited, waited]);
+    signal?.throwIfAborted();
     if (exit === undefined)
       return {
         ok: false,
