@@ -1,6 +1,6 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { errorText, tryLock } from "@virga/vm";
+import { errnoOf, errorText, tryLock } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { isTemplateKey } from "./template-key.ts";
 import { templatePaths } from "./template-paths.ts";
@@ -36,7 +36,7 @@ export async function dropTemplates(options: DropOptions): Promise<void> {
   for (const { key, bytes } of candidates.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (total <= limitBytes) return;
     if (inUse.has(templatePaths(directory, key).snapshot)) continue;
-    if (!(await drop(directory, key))) continue;
+    if (!(await drop(directory, key, logger))) continue;
     total -= bytes;
     logger.info({ template: key, bytes }, "dropped the least used template");
   }
@@ -57,7 +57,8 @@ async function sweep(directory: string, name: string, logger: Logger): Promise<v
   }
 }
 
-async function drop(directory: string, key: string): Promise<boolean> {
+/** False when it is in use, has gone meanwhile, or cannot be removed: nobody who wants a sandbox should fail for it. */
+async function drop(directory: string, key: string, logger: Logger): Promise<boolean> {
   const paths = templatePaths(directory, key);
   // Fails while anybody uses it or makes it anew.
   const lock = tryLock(paths.lock);
@@ -68,6 +69,11 @@ async function drop(directory: string, key: string): Promise<boolean> {
     await rename(paths.directory, dropping);
     await rm(dropping, { recursive: true, force: true });
     return true;
+  } catch (error) {
+    // Another process may have dropped it since it was measured.
+    if (errnoOf(error) !== "ENOENT")
+      logger.warn({ template: key, error: errorText(error) }, "cannot drop a template");
+    return false;
   } finally {
     lock.release();
   }
@@ -81,7 +87,7 @@ async function measure(directory: string, key: string): Promise<Candidate | unde
     for (const entry of await readdir(paths.directory, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) blocks += (await stat(join(entry.parentPath, entry.name))).blocks;
     }
-    const { mtimeMs } = await stat(paths.used);
+    const { mtimeMs } = await stat(paths.used).catch(() => stat(paths.directory));
     return { key, usedMs: mtimeMs, bytes: blocks * BLOCK_BYTES };
   } catch {
     return undefined;

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
+import { mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { useTemporaryDirectory } from "@virga/testkit";
+import { silentLogger } from "@virga/vm";
+import { dropTemplates } from "./drop-templates.ts";
 import type { TemplateParts } from "./template-key.ts";
 import { TemplateStore } from "./template-store.ts";
 
@@ -162,6 +165,37 @@ test("a damaged template is dropped, but not while it is used", async (t) => {
   assert.deepEqual(await templates(), [keys[0]]);
   use.release();
   await store.drop(keys[0]);
+  assert.deepEqual(await templates(), []);
+});
+
+test("a template that a power cut or a cleaner damaged is made anew or mended", async (t) => {
+  const { store, directory } = await newStore(t);
+  (await store.ensure(keys[0], { parts, build })).release();
+  for (const text of ["", "null", '{"format":99}']) {
+    await writeFile(join(directory, keys[0], "template.json"), text);
+    assert.equal(await store.find(keys[0]), undefined);
+    const use = await store.ensure(keys[0], { parts, build });
+    assert.ok(use.built, `made anew in place of ${JSON.stringify(text)}`);
+    use.release();
+  }
+  await rm(join(directory, keys[0], "used"));
+  const use = await store.ensure(keys[0], { parts, build });
+  assert.equal(use.built, false);
+  assert.ok((await readdir(join(directory, keys[0]))).includes("used"));
+  use.release();
+});
+
+test("a template that another process drops meanwhile fails nobody", async (t) => {
+  const { store, directory, templates } = await newStore(t, 0, []);
+  for (const key of keys) (await store.ensure(key, { parts, build })).release();
+  // Asked between the measuring and the dropping.
+  class Meanwhile extends Set<string> {
+    override has(snapshot: string): boolean {
+      if (snapshot.includes(keys[0])) rmSync(dirname(snapshot), { recursive: true });
+      return false;
+    }
+  }
+  await dropTemplates({ directory, limitBytes: 0, inUse: new Meanwhile(), logger: silentLogger });
   assert.deepEqual(await templates(), []);
 });
 

@@ -124,15 +124,13 @@ export class TemplateStore {
     const lock = tryLock(paths.lock, "shared");
     if (lock === undefined) return undefined;
     try {
-      const description: { readonly format?: unknown } = JSON.parse(
-        await readFile(paths.description, "utf8"),
-      );
-      if (description.format !== FORMAT) throw new Error("a template of another version");
-      const now = new Date();
-      await utimes(paths.used, now, now);
+      if (!(await isWhole(paths))) {
+        lock.release();
+        return undefined;
+      }
+      await touch(paths.used);
     } catch (error) {
       lock.release();
-      if (errnoOf(error) === "ENOENT") return undefined;
       throw error;
     }
     return { key, snapshotDirectory: paths.snapshot, built, release: () => lock.release() };
@@ -141,11 +139,7 @@ export class TemplateStore {
   /** Under the lock. False when another process was faster. */
   async #make(key: string, options: EnsureTemplateOptions): Promise<boolean> {
     const paths = this.#paths(key);
-    const there = await readFile(paths.description).then(
-      () => true,
-      () => false,
-    );
-    if (there) return false;
+    if (await isWhole(paths)) return false;
     const work = templatePaths(this.#options.directory, key, "building");
     await rm(work.directory, { recursive: true, force: true });
     try {
@@ -153,11 +147,13 @@ export class TemplateStore {
       await options.build(work.snapshot);
       const description = { format: FORMAT, key, createdAt: new Date().toISOString() };
       await writeFile(work.used, "");
+      // Flushed before the rename: after a power cut the name must not stand for an empty file.
       await writeFile(
         work.description,
         `${JSON.stringify({ ...description, parts: options.parts }, undefined, 2)}\n`,
+        { flush: true },
       );
-      // A directory without a description is one that something else damaged.
+      // A directory without a good description is one that something else damaged.
       await rm(paths.directory, { recursive: true, force: true });
       await rename(work.directory, paths.directory);
     } catch (error) {
@@ -166,6 +162,30 @@ export class TemplateStore {
     }
     this.#logger.info({ template: key }, "template made");
     return true;
+  }
+}
+
+/** Whether the template is there and can be used. A description that is missing, damaged or of another version is as good as none: it is made anew. */
+async function isWhole({ description }: { readonly description: string }): Promise<boolean> {
+  try {
+    const value: unknown = JSON.parse(await readFile(description, "utf8"));
+    return (
+      typeof value === "object" && value !== null && "format" in value && value.format === FORMAT
+    );
+  } catch (error) {
+    if (error instanceof SyntaxError || errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** Notes the time of a use. */
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  try {
+    await utimes(path, now, now);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    await writeFile(path, "");
   }
 }
 
