@@ -1,8 +1,10 @@
-import { open, readdir, rm } from "node:fs/promises";
-import { VirgaError, errnoOf, errorText } from "./errors.ts";
+import { open, readdir, rm, rmdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { isVmFile } from "./directory.ts";
+import { VirgaError, errnoOf, errorText, isVirgaError } from "./errors.ts";
 import { removeIntents } from "./intent.ts";
 import { stopProcess } from "./launch/stop-process.ts";
-import { acquireLock } from "./lock.ts";
+import { acquireLock, tryLock } from "./lock.ts";
 import type { HeldLock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
 import { readRecord } from "./record.ts";
@@ -10,7 +12,7 @@ import { Operation } from "./steps.ts";
 
 /**
  * Ends a VM and removes everything of it. Best effort like the seed's: a failing step is logged and the next one runs. An aborted signal shortens the
- * graces. Rejects with `DESTROY_FAILED` only when something that runs could not be ended: then the VM stays listed as failed.
+ * graces. Rejects with `DESTROY_FAILED` when something that runs could not be ended, or the lock not be taken: then the VM stays listed as failed.
  */
 export async function destroyMachine(
   machine: Machine,
@@ -102,46 +104,45 @@ async function markDestroying(path: string): Promise<void> {
 }
 
 async function lockForRemoval(machine: Machine): Promise<HeldLock | undefined> {
+  const path = machine.context.layout.lock;
   const { lockMs } = machine.context.config.timeouts;
   try {
-    return await acquireLock(machine.context.layout.lock, {
-      timeoutMs: lockMs,
-      what: `VM "${machine.id}"`,
-    });
+    return await acquireLock(path, { timeoutMs: lockMs, what: `VM "${machine.id}"` });
   } catch (error) {
-    if (error instanceof VirgaError && error.code === "VM_BUSY") {
-      throw new VirgaError(
-        "DESTROY_FAILED",
-        `another process still holds its lock after ${lockMs} ms`,
-        {
-          cause: error,
-          details: { path: machine.context.layout.lock },
-          hint: "End that process (is it stopped?), then destroy the VM again.",
-        },
-      );
-    }
-    // The directory has gone already: another destroyer was here.
-    logGone(machine, error);
-    return undefined;
+    if (!isVirgaError(error) || error.code !== "VM_DESTROYED") throw lockError(error, path, lockMs);
+    machine.logger.debug({ vm: machine.id, error: errorText(error) }, "the VM's lock is gone");
+    // Usually with the directory: another destroyer was here.
+    return (await occupantOf(machine)) === "this" ? tryLock(path) : undefined;
   }
 }
 
-function logGone(machine: Machine, error: unknown): void {
-  machine.logger.debug({ vm: machine.id, error: errorText(error) }, "the VM's lock is gone");
+function lockError(cause: unknown, path: string, lockMs: number): VirgaError {
+  const busy = isVirgaError(cause) && cause.code === "VM_BUSY";
+  return new VirgaError(
+    "DESTROY_FAILED",
+    busy ? `another process still holds its lock after ${lockMs} ms` : errorText(cause),
+    {
+      cause,
+      details: { path },
+      hint: busy
+        ? "End that process (is it stopped?), then destroy the VM again."
+        : "Nothing of it runs any more; its directory is still there. Destroy the VM again.",
+    },
+  );
 }
 
-/** Removes a VM's directory, the lock file last: while it is there, nobody else can claim the directory. */
+/**
+ * Removes a VM's directory, the lock file last: while it is there, nobody else can claim the directory. What is not ours stays, and the directory with it:
+ * the files of somebody else, or of whoever claimed it as soon as the lock was gone.
+ */
 export async function removeDirectory(directory: string, lockFile: string): Promise<void> {
-  let names: string[];
   try {
-    names = await readdir(directory);
+    const names = (await readdir(directory)).filter((name) => isVmFile(name));
+    const isLock = (name: string): boolean => name.startsWith(basename(lockFile));
+    for (const name of [...names.filter((name) => !isLock(name)), ...names.filter(isLock)])
+      await rm(join(directory, name), { recursive: true, force: true });
+    await rmdir(directory);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return;
-    throw error;
+    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTEMPTY") throw error;
   }
-  for (const name of names) {
-    const path = `${directory}/${name}`;
-    if (!path.startsWith(lockFile)) await rm(path, { recursive: true, force: true });
-  }
-  await rm(directory, { recursive: true, force: true });
 }

@@ -147,11 +147,15 @@ export function checkSocketPaths(layout: VmLayout): void {
   }
 }
 
+const OURS = new Set<string>(Object.values(HOST_FILES));
+
+/** Whether a name in a VM's host-only directory is one of ours. Others are never touched. */
+export function isVmFile(name: string): boolean {
+  // SQLite and atomic writes put their own files beside those of these names.
+  return OURS.has(name) || /^(?:vm\.json|intent\.json|lock\.db|base)[.-]/u.test(name);
+}
+
 /** Names in a VM's directory that are not ours: a directory with any is never claimed, cleared or removed. */
 export async function foreignEntries(directory: string): Promise<string[]> {
-  const ours = new Set<string>(Object.values(HOST_FILES));
-  // SQLite and atomic writes put their own files beside those of these names.
-  return (await readdir(directory)).filter(
-    (name) => !ours.has(name) && !/^(?:vm\.json|intent\.json|lock\.db|base)[.-]/u.test(name),
-  );
+  return (await readdir(directory)).filter((name) => !isVmFile(name));
 }

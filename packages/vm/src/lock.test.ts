@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import type { TestContext } from "node:test";
 import { acquireLock, tryLock } from "./lock.ts";
+import type { HeldLock } from "./lock.ts";
 
 async function lockFile(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "virga-lock-"));
@@ -60,6 +63,35 @@ test("a lock in a directory that is gone is the lock of a destroyed VM", async (
     acquireLock(join(path, "..", "gone", "lock.db"), { timeoutMs: 20, what: "it" }),
     { code: "VM_DESTROYED" },
   );
+});
+
+test("a lock on a file that was removed meanwhile does not count", async (t) => {
+  const path = await lockFile(t);
+  const destroyer = tryLock(path);
+  assert.ok(destroyer);
+  const waiting = acquireLock(path, { timeoutMs: 60_000, what: "it" });
+  await rm(path);
+  destroyer.release();
+  await assert.rejects(waiting, { code: "VM_DESTROYED" });
+  assert.equal(existsSync(path), false, "waiting makes no file");
+});
+
+test("a lock on a file that another one replaced is no lock of that one", async (t) => {
+  const path = await lockFile(t);
+  const destroyer = tryLock(path);
+  assert.ok(destroyer);
+  // What a waiter that opened the file before has in hand when it goes away and comes again.
+  const exec = t.mock.method(DatabaseSync.prototype, "exec");
+  let owner: HeldLock | undefined;
+  exec.mock.mockImplementationOnce(function (this: DatabaseSync, sql: string) {
+    rmSync(path);
+    destroyer.release();
+    owner = tryLock(path);
+    this.exec(sql);
+  });
+  assert.equal(tryLock(path), undefined);
+  assert.ok(owner);
+  owner.release();
 });
 
 test("the lock of a killed process is free, and its children do not keep it", async (t) => {

@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { VirgaError, abortedError } from "./errors.ts";
 
 /** A lock that is held. The kernel releases it when this process dies. */
@@ -31,9 +31,23 @@ const BACK_OFF_MS = [1, 2, 5, 10, 20, 50] as const;
  * SQLite's own waiting is not used, because it would stop the event loop.
  */
 export function tryLock(path: string, mode: LockMode = "exclusive"): HeldLock | undefined {
+  for (;;) {
+    const held = tryOnce(path, mode, path);
+    // A second time only where this made the file, or somebody removed it meanwhile.
+    if (held !== "moved") return held;
+  }
+}
+
+/** `moved`: the lock is on a file that was not at the path before, or is not any more: a destroyer may have removed it, and such a lock protects nothing. */
+function tryOnce(
+  path: string,
+  mode: LockMode,
+  opened: string | URL,
+): HeldLock | undefined | "moved" {
+  const before = inodeOf(path);
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { timeout: 0 });
+    database = new DatabaseSync(opened, { timeout: 0 });
     // A transaction that has read something holds SQLite's shared lock until its end.
     if (mode === "shared") database.exec("BEGIN; SELECT 1 FROM sqlite_master");
     // Nothing is ever written, but SQLite would make a journal beside an empty file, and in some modes flush it to the disk.
@@ -41,10 +55,10 @@ export function tryLock(path: string, mode: LockMode = "exclusive"): HeldLock | 
   } catch (error) {
     database?.close();
     if (isBusy(error)) return undefined;
-    const gone = !existsSync(dirname(path));
+    const gone = !existsSync(opened === path ? dirname(path) : path);
     throw new VirgaError(
       gone ? "VM_DESTROYED" : "IO_ERROR",
-      `Cannot use lock file ${path}${gone ? ": its directory is gone" : ""}`,
+      `Cannot use lock file ${path}${gone ? ": it is gone" : ""}`,
       {
         cause: error,
         details: { path },
@@ -52,6 +66,10 @@ export function tryLock(path: string, mode: LockMode = "exclusive"): HeldLock | 
     );
   }
   const open = database;
+  if (before === undefined || inodeOf(path) !== before) {
+    open.close();
+    return "moved";
+  }
   let held = true;
   return {
     release() {
@@ -62,24 +80,31 @@ export function tryLock(path: string, mode: LockMode = "exclusive"): HeldLock | 
   };
 }
 
+/** Which file is at the path now. It cannot come again while somebody has the file open. */
+function inodeOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
+}
+
 function isBusy(error: unknown): boolean {
   return (
     error instanceof Error && "errcode" in error && (error.errcode === 5 || error.errcode === 6)
   );
 }
 
-/** Takes the lock file `path`, waiting for other holders. `VM_BUSY` when the time is up, `ABORTED` by the signal, `VM_DESTROYED` when the file was removed meanwhile. */
+/**
+ * Takes the lock file `path`, waiting for other holders. `VM_BUSY` when the time is up, `ABORTED` by the signal, `VM_DESTROYED` when there is no such file,
+ * which is never made here: a destroyer that removes it must not find a new one in its place.
+ */
 export async function acquireLock(path: string, options: LockOptions): Promise<HeldLock> {
   const deadline = performance.now() + options.timeoutMs;
+  const existing = pathToFileURL(path);
+  existing.search = "?mode=rw";
   for (let attempt = 0; ; attempt++) {
     if (options.signal?.aborted === true)
       throw abortedError(`waiting for ${options.what}`, options.signal);
-    const held = tryLock(path);
-    if (held !== undefined) {
-      // A destroyer removes the file last: a lock on a file that is no longer at its path protects nothing.
-      if (await isStillThere(path)) return held;
-      held.release();
-    }
+    const held = tryOnce(path, "exclusive", existing);
+    if (held !== undefined && held !== "moved") return held;
     if (performance.now() >= deadline) {
       throw new VirgaError(
         "VM_BUSY",
@@ -88,13 +113,5 @@ export async function acquireLock(path: string, options: LockOptions): Promise<H
       );
     }
     await sleep(BACK_OFF_MS[Math.min(attempt, BACK_OFF_MS.length - 1)]);
-  }
-}
-
-async function isStillThere(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).nlink > 0;
-  } catch {
-    return false;
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rm, stat } from "node:fs/promises";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
+import { removeDirectory } from "./destroy-vm.ts";
 import { checkSocketPaths, foreignEntries, vmLayout } from "./directory.ts";
 import type { VmLayout } from "./directory.ts";
 import { VirgaError, errnoOf } from "./errors.ts";
@@ -209,7 +210,7 @@ async function claimDirectory(layout: VmLayout, undo: UndoStack): Promise<{ rele
     layout.host.qmpOperations,
     layout.host.qmpReads,
   ]);
-  undo.add("remove the directory", () => rm(directory, { recursive: true, force: true }));
+  undo.add("remove the directory", () => removeDirectory(directory, layout.lock));
   await rm(layout.host.directory, { recursive: true, force: true });
   await rm(layout.portLocks, { recursive: true, force: true });
   return lock;

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { rejectsWithCode } from "@virga/testkit";
 import { testOnFakes, untilCalled } from "./with-fake.ts";
 
@@ -60,4 +63,31 @@ testOnFakes("an aborted destroy still destroys", {}, async ({ boot, manager, fak
   abort.abort(new Error("no patience"));
   await destroyed;
   assert.equal(vm.state, "stopped");
+});
+
+testOnFakes("destroy leaves what is not the VM's", {}, async ({ boot, another, manager }) => {
+  const vm = await boot("vm");
+  const directory = vm.config.vmDirectory;
+  const other = another();
+  await other.adopt(directory);
+  await other.destroy("vm");
+  // The path is somebody else's by now.
+  await mkdir(directory);
+  await writeFile(join(directory, "thesis.txt"), "x");
+  await vm.destroy();
+  assert.deepEqual(await readdir(directory), ["thesis.txt"]);
+  assert.deepEqual(manager.list(), []);
+  await rm(directory, { recursive: true });
+});
+
+testOnFakes("a VM whose lock cannot be used stays listed", {}, async ({ boot, manager }) => {
+  const vm = await boot("vm");
+  const lock = join(vm.config.vmDirectory, "lock.db");
+  await rm(lock);
+  await mkdir(lock);
+  await rejectsWithCode(vm.destroy(), "DESTROY_FAILED");
+  assert.equal(manager.get("vm")?.state, "failed");
+  await rm(lock, { recursive: true });
+  await vm.destroy();
+  assert.equal(existsSync(vm.config.vmDirectory), false);
 });
