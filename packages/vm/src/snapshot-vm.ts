@@ -89,24 +89,28 @@ export async function snapshotMachine(
       );
     }
     const manifest = await operation.step("fill", async () =>
-      fillTemporary(temporary, {
-        source: layout.host.out,
-        files: output.files,
-        manifest: {
-          format: MANIFEST_FORMAT,
-          createdAt: new Date().toISOString(),
-          hypervisor: machine.context.build.name,
-          hypervisorVersion: machine.context.build.version,
-          accelerator: machine.context.build.accelerator,
-          architecture: process.arch,
-          cpuModel: hostCpu(),
-          sandboxId: machine.id,
-          templateId: config.templateId ?? null,
-          parent: machine.record.restore?.directory ?? null,
-          shape: await shapeOf(config, layout.isolated),
-          memory: output.memory,
+      fillTemporary(
+        temporary,
+        {
+          source: layout.host.out,
+          files: output.files,
+          manifest: {
+            format: MANIFEST_FORMAT,
+            createdAt: new Date().toISOString(),
+            hypervisor: machine.context.build.name,
+            hypervisorVersion: machine.context.build.version,
+            accelerator: machine.context.build.accelerator,
+            architecture: process.arch,
+            cpuModel: hostCpu(),
+            sandboxId: machine.id,
+            templateId: config.templateId ?? null,
+            parent: machine.record.restore?.directory ?? null,
+            shape: await shapeOf(config, layout.isolated),
+            memory: output.memory,
+          },
         },
-      }),
+        signal,
+      ),
     );
     await operation.step("publish", () => publish(temporary, directory));
     undo.release();

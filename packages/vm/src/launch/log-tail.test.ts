@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { logTail } from "./log-tail.ts";
+
+test("a pipe in the log's place holds nobody up", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "virga-log-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, "log");
+  execFileSync("mkfifo", [path]);
+  assert.equal(await logTail(path), "");
+});
 
 test("the tail is at most 4 KiB, printable, and empty without a log", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "virga-log-"));

@@ -1,22 +1,10 @@
-import { open } from "node:fs/promises";
+import { readTail } from "../read-tail.ts";
 
 const TAIL_BYTES = 4096;
 
 /** The last 4 KiB of a log, control characters replaced. Empty where there is no log. */
 export async function logTail(path: string): Promise<string> {
-  try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      const length = Math.min(size, TAIL_BYTES);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
-      return printable(buffer.toString("utf8", 0, bytesRead));
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return "";
-  }
+  return printable((await readTail(path, TAIL_BYTES)).bytes.toString("utf8"));
 }
 
 /** Text a guest can influence, safe to show on a terminal. */

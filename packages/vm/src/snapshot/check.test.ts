@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -61,6 +61,21 @@ async function snapshot(t: TestContext): Promise<string> {
   await publish(temporary, directory);
   return directory;
 }
+
+test("a link among the VMM's files is refused, and what it leads to stays as it is", async (t) => {
+  const work = await mkdtemp(join(tmpdir(), "virga-snapshot-"));
+  t.after(() => rm(work, { recursive: true }));
+  const target = join(work, "target");
+  await writeFile(target, "{}", { mode: 0o600 });
+  await mkdir(join(work, "out"));
+  await symlink(target, join(work, "out", "config.json"));
+  await mkdir(join(work, "temporary"));
+  const publication = { source: join(work, "out"), files: ["config.json"], manifest: facts };
+  await assert.rejects(fillTemporary(join(work, "temporary"), publication), { code: "ELOOP" });
+  assert.equal((await stat(target)).mode & 0o777, 0o600);
+  const signal = AbortSignal.abort();
+  await assert.rejects(fillTemporary(work, publication, signal), { code: "ABORTED" });
+});
 
 test("what is published is read back", async (t) => {
   const directory = await snapshot(t);

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { chmod, open, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { VirgaError, errnoOf } from "../errors.ts";
+import { VirgaError, abortedError, errnoOf } from "../errors.ts";
+import { openPlainFile } from "../open-plain-file.ts";
 import { syncDirectory, writeFileAtomic } from "../write-file-atomic.ts";
 import { MANIFEST_FILE } from "./manifest.ts";
 import type { SnapshotFile, SnapshotManifest } from "./manifest.ts";
@@ -46,28 +47,20 @@ export interface Publication {
   readonly manifest: Omit<SnapshotManifest, "files">;
 }
 
-/** Moves what the VMM wrote into `temporary`, syncs it, writes the manifest. */
+/** Moves what the VMM wrote into `temporary`, syncs it, writes the manifest. Only plain files are taken: the VMM may write in `source`. `ABORTED` by the signal. */
 export async function fillTemporary(
   temporary: string,
   publication: Publication,
+  signal?: AbortSignal,
 ): Promise<SnapshotManifest> {
   const files: SnapshotFile[] = [];
   for (const name of publication.files) {
     const path = join(temporary, name);
-    await moveFile(join(publication.source, name), path);
+    await moveFile(join(publication.source, name), path, signal);
     // QEMU before 8.2 opens even a privately mapped memory file for writing; its owner must be allowed to.
     const writable =
       publication.manifest.hypervisor === "qemu" && name === publication.manifest.memory.file;
-    await chmod(path, writable ? 0o600 : 0o444);
-    await syncFile(path);
-    const { size } = await stat(path);
-    const hash =
-      size <= HASHED_BYTES
-        ? createHash("sha256")
-            .update(await readFile(path))
-            .digest("hex")
-        : undefined;
-    files.push({ name, bytes: size, ...(hash !== undefined && { sha256: hash }) });
+    files.push({ name, ...(await finishFile(path, writable ? 0o600 : 0o444)) });
   }
   const manifest: SnapshotManifest = { ...publication.manifest, files };
   await writeFileAtomic(
@@ -77,6 +70,23 @@ export async function fillTemporary(
   return manifest;
 }
 
+/** Sets a file's mode, makes it durable, and measures it; small ones are hashed. */
+async function finishFile(path: string, mode: number): Promise<Omit<SnapshotFile, "name">> {
+  const file = await openPlainFile(path);
+  try {
+    await file.chmod(mode);
+    await file.sync();
+    const { size: bytes } = await file.stat();
+    if (bytes > HASHED_BYTES) return { bytes };
+    const sha256 = createHash("sha256")
+      .update(await file.readFile())
+      .digest("hex");
+    return { bytes, sha256 };
+  } finally {
+    await file.close();
+  }
+}
+
 /** Puts the finished temporary directory in its place. */
 export async function publish(temporary: string, directory: string): Promise<void> {
   // rename() replaces an empty directory, and fails on one that was filled meanwhile.
@@ -84,21 +94,18 @@ export async function publish(temporary: string, directory: string): Promise<voi
   await syncDirectory(dirname(directory));
 }
 
-async function moveFile(source: string, destination: string): Promise<void> {
+async function moveFile(
+  source: string,
+  destination: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (signal?.aborted === true) throw abortedError(`publishing ${source}`, signal);
   try {
     await rename(source, destination);
   } catch (error) {
     if (errnoOf(error) !== "EXDEV") throw error;
-    await copySparse(source, destination);
+    await (await openPlainFile(source)).close();
+    await copySparse(source, destination, { signal });
     await rm(source);
-  }
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }

@@ -1,8 +1,8 @@
 import { existsSync, watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
-import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { StringDecoder } from "node:string_decoder";
+import { openPlainFile } from "../../open-plain-file.ts";
 import { createEventParser } from "./events.ts";
 import type { VmmEvent } from "./events.ts";
 
@@ -64,7 +64,7 @@ function createReader(path: string, onEvent: (event: VmmEvent) => boolean): () =
   let isReading = false;
   let again = false;
   const readOn = async (): Promise<void> => {
-    const file = await open(path, "r");
+    const file = await openPlainFile(path);
     try {
       const buffer = Buffer.alloc(PIECE_BYTES);
       for (;;) {

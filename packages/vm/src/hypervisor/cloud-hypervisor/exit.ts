@@ -1,5 +1,5 @@
-import { open } from "node:fs/promises";
 import type { ExitReason } from "../../exit-reason.ts";
+import { readTail } from "../../read-tail.ts";
 import type { ExitEvidence } from "../port.ts";
 import { createEventParser } from "./events.ts";
 import type { VmmEvent } from "./events.ts";
@@ -61,19 +61,8 @@ async function findReason(
   return "unknown";
 }
 
+/** No events is also something to say: the VMM may have died before it made the file. */
 async function readEvents(path: string): Promise<VmmEvent[]> {
-  try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      const length = Math.min(size, MAX_EVENT_BYTES);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
-      return createEventParser().push(buffer.toString("utf8", 0, bytesRead));
-    } finally {
-      await file.close();
-    }
-  } catch {
-    // No events is what there is to say: the VMM may have died before it made the file.
-    return [];
-  }
+  const { bytes } = await readTail(path, MAX_EVENT_BYTES);
+  return createEventParser().push(bytes.toString("utf8"));
 }

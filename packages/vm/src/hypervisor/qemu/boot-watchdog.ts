@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { abortedError } from "../../errors.ts";
 import type { VmContext } from "../port.ts";
 import { openPorts } from "./open-ports.ts";
-import { readTail } from "./read-tail.ts";
+import { readTail } from "../../read-tail.ts";
 
 const POLL_MS = 100;
 const CALL_MS = 5_000;

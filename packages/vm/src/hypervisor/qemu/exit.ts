@@ -1,6 +1,6 @@
 import type { ExitReason } from "../../exit-reason.ts";
 import type { ExitEvidence, VmContext } from "../port.ts";
-import { readTail } from "./read-tail.ts";
+import { readTail } from "../../read-tail.ts";
 
 /** How much of the console's end can hold a kernel's last words. */
 const CONSOLE_TAIL_BYTES = 64 * 1024;

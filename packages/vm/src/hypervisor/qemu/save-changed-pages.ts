@@ -5,7 +5,7 @@ import type { CallOptions, VmContext } from "../port.ts";
 import { openVmmMemory } from "../vmm-memory.ts";
 import type { VmmMemory } from "../vmm-memory.ts";
 import { MEMORY_FILE } from "./files.ts";
-import { readTail } from "./read-tail.ts";
+import { readTail } from "../../read-tail.ts";
 import { withinLimit } from "./within-limit.ts";
 
 /**

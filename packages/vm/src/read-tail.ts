@@ -1,4 +1,4 @@
-import { constants, open } from "node:fs/promises";
+import { openPlainFile } from "./open-plain-file.ts";
 
 /** The end of a file. */
 export interface FileTail {
@@ -9,16 +9,13 @@ export interface FileTail {
 }
 
 /**
- * Reads the last `maximum` bytes of a file that the VMM may write. Empty when there is none, or when it is no plain file: a VMM that was taken over must
- * neither hold us up with a pipe nor make us read through a link.
+ * Reads the last `maximum` bytes of a file that the VMM may write. Empty when there is none, or when it is no plain file.
  */
 export async function readTail(path: string, maximum: number): Promise<FileTail> {
   try {
-    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-    const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const file = await openPlainFile(path);
     try {
       const info = await file.stat();
-      if (!info.isFile()) return NOTHING;
       const length = Math.min(info.size, maximum);
       const { buffer, bytesRead } = await file.read(
         Buffer.alloc(length),
