@@ -38,9 +38,20 @@ export async function bootGuest(
       return { vm, agent };
     } catch (error) {
       await agent.close();
-      await vm.destroy();
-      if (attempt > 1 || !isSilent(error)) throw error;
+      const isGone = await destroyed(vm, host);
+      if (!isGone || attempt > 1 || !isSilent(error)) throw error;
       host.logger.warn({ vm: vm.id, error }, "the guest did not answer; booting it once more");
     }
+  }
+}
+
+/** False when the VM cannot be destroyed, which must not hide why its guest did not boot. */
+async function destroyed(vm: Vm, host: Host): Promise<boolean> {
+  try {
+    await vm.destroy();
+    return true;
+  } catch (error) {
+    host.logger.error({ vm: vm.id, error }, "cannot destroy a VM whose guest did not boot");
+    return false;
   }
 }

@@ -61,7 +61,10 @@ export class Sandbox implements AsyncDisposable {
     const undo: Undo[] = [];
     try {
       const ownership = await ownVm(host.home, id, "sandbox");
-      undo.unshift(() => ownership.release());
+      // A VM that could not be destroyed keeps its record: the next process tries again.
+      undo.unshift(async () => {
+        if (host.manager.get(id) === undefined) await ownership.release();
+      });
       const making = { host, plan, id, timings, signal, accelerator: probe.accelerator, undo };
       const guest = await (cold ? bootCold(making) : restoreClone(making));
       undo.unshift(

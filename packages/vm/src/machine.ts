@@ -94,6 +94,13 @@ export class Machine {
     this.#preempt.abort(new VirgaError("VM_DESTROYED", `VM "${this.id}" is being destroyed`));
   }
 
+  /** Stops watching a VM that nobody here will use: another object of this process has it. */
+  abandon(): void {
+    this.#stopWatching();
+    this.process.unwatch();
+    this.control.close();
+  }
+
   /**
    * Runs one operation: after the earlier ones of this process, under the VM's lock, in a legal state. A destroy meanwhile, here or in another process,
    * makes it `VM_DESTROYED`; a VMM that died makes it `HYPERVISOR_EXITED` with the reason and the log's end.

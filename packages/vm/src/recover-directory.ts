@@ -46,13 +46,16 @@ export async function recoverDirectory(
     }
     if (record?.process !== undefined && isSameProcess(record.process)) {
       const vmm = watchProcess(record.process);
-      await stopProcess(vmm, {
-        shutdownMs: 0,
-        terminateMs: 0,
-        signal: AbortSignal.abort(),
-        logger,
-      });
-      vmm.unwatch();
+      try {
+        await stopProcess(vmm, {
+          shutdownMs: 0,
+          terminateMs: 0,
+          signal: AbortSignal.abort(),
+          logger,
+        });
+      } finally {
+        vmm.unwatch();
+      }
     }
     await removeIntents(layout.intent);
     await removeDirectory(directory, layout.lock);

@@ -223,23 +223,35 @@ export class VmManager {
         details: { id: record.id, directory },
       });
     }
-    const machine = await openMachine(
-      record,
-      directory,
-      this.#driver(record.build.name),
-      this.#logger,
-    );
+    const driver = this.#driver(record.build.name);
+    const machine = await openMachine(record, directory, driver, this.#logger);
+    const meanwhile = this.#machines.get(record.id);
+    if (meanwhile !== undefined || this.#starting.has(record.id)) {
+      machine.abandon();
+      if (meanwhile?.record.uuid === record.uuid) return this.#vm(meanwhile);
+      throw this.#duplicate(record.id);
+    }
     this.#machines.set(record.id, machine);
     return this.#vm(machine);
   }
 
-  /** Goes through the manager's directory: rolls back what dead processes left unfinished, adopts what lives. Returns what was found, by id. */
+  /**
+   * Goes through the manager's directory: rolls back what dead processes left unfinished, adopts what lives. Returns what was found, by id. A VM that cannot be
+   * recovered does not keep the others from it; the first error of such comes at the end.
+   */
   async recover(): Promise<ReadonlyMap<string, RecoveryOutcome>> {
     const found = new Map<string, RecoveryOutcome>();
+    const failures: unknown[] = [];
     for (const id of await vmDirectories(this.#options.directory)) {
-      const outcome = await this.recoverVm(id);
-      if (outcome !== undefined) found.set(id, outcome);
+      try {
+        const outcome = await this.recoverVm(id);
+        if (outcome !== undefined) found.set(id, outcome);
+      } catch (error) {
+        this.#logger.error({ vm: id, error }, "cannot recover a VM");
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
     return found;
   }
 
@@ -248,9 +260,15 @@ export class VmManager {
     if (!isVmId(id) || this.#machines.has(id) || this.#starting.has(id)) return undefined;
     const directory = join(this.#options.directory, id);
     if (!existsSync(directory)) return undefined;
-    const outcome = await recoverDirectory(directory, this.#logger);
-    if (outcome === "whole" || outcome === "ended") await this.adopt(directory);
-    return outcome;
+    try {
+      const outcome = await recoverDirectory(directory, this.#logger);
+      if (outcome === "whole" || outcome === "ended") await this.adopt(directory);
+      return outcome;
+    } catch (error) {
+      // Another process destroyed it meanwhile.
+      if (!existsSync(directory)) return undefined;
+      throw error;
+    }
   }
 
   async #resolve(config: VmConfig, purpose: "boot" | "restore"): Promise<ResolvedVmConfig> {

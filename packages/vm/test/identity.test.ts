@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { askFakeGuest, rejectsWithCode } from "@virga/testkit";
 import { isVirgaError } from "../src/errors.ts";
@@ -171,4 +171,33 @@ testOnFakes("destroys in a row of processes do not hurt the successor", {}, asyn
     await manager.pause("vm");
     await successor.destroy();
   }
+});
+
+testOnFakes("what cannot be recovered does not keep the others from it", {}, async (bench) => {
+  const { boot, another, place } = bench;
+  const [bad, good] = [await boot("bad"), await boot("good")];
+  writeFileSync(join(place.directory, "stray"), "");
+  const restore = editRecord(bad, (record) => {
+    const other = identifyProcess(good.pid);
+    assert.ok(other);
+    record.process = other;
+    record.uuid = "00000000-0000-4000-8000-000000000000";
+  });
+  const second = another();
+  await rejectsWithCode(second.recover(), "VM_NOT_OURS");
+  assert.ok(second.get("good"));
+  restore();
+  assert.deepEqual([...(await another().recover()).keys()], ["bad", "good"]);
+  rmSync(join(place.directory, "stray"));
+  await Promise.all([bad.destroy(), good.destroy()]);
+});
+
+testOnFakes("a VM that is adopted twice at once is one VM", {}, async ({ boot, another }) => {
+  const vm = await boot("vm");
+  const second = another();
+  const adopt = (): Promise<Vm> => second.adopt(vm.config.vmDirectory);
+  const [one, same] = await Promise.all([adopt(), adopt()]);
+  assert.equal(one, same);
+  assert.deepEqual(second.list(), [one]);
+  await vm.destroy();
 });
