@@ -1,5 +1,6 @@
 import { exitCodeOf } from "../exit-code.ts";
 import { printError } from "./print.ts";
+import { printable } from "./printable.ts";
 
 /**
  * Prints an error for people, one sentence and what to do about it, and gives the exit code. With `verbose`, also what caused it and the end of the
@@ -27,9 +28,4 @@ function describe(error: unknown): string {
   if (!(error instanceof Error)) return printable(String(error));
   // An error without a code is a fault in Virga: where it happened is what helps.
   return printable("code" in error ? error.message : (error.stack ?? error.message));
-}
-
-/** Text of a hypervisor or a guest must not drive the terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[^\P{Cc}\n\t]/gu, "?");
 }

@@ -1,4 +1,5 @@
 import { printError } from "./print.ts";
+import { printable } from "./printable.ts";
 
 type LogMethod = (fields: Record<string, unknown>, message: string) => void;
 
@@ -15,6 +16,7 @@ function logMethod(level: string): LogMethod {
     const rest = JSON.stringify(fields, (_key, value: unknown) =>
       value instanceof Error ? value.message : value,
     );
-    printError(`virga: ${level}: ${message} ${rest}`);
+    // JSON escapes the lower control characters, and not the upper ones.
+    printError(printable(`virga: ${level}: ${message} ${rest}`));
   };
 }

@@ -80,4 +80,6 @@ test("a hypervisor is looked up by its variable, then on PATH, else missing with
   assert.equal(findHypervisor("qemu"), binary);
   process.env["VIRGA_QEMU"] = "/elsewhere";
   assert.equal(findHypervisor("qemu"), "/elsewhere");
+  process.env["VIRGA_QEMU"] = "build/qemu";
+  assert.equal(findHypervisor("qemu"), join(process.cwd(), "build/qemu"));
 });

@@ -1,4 +1,4 @@
-import { delimiter, isAbsolute, join } from "node:path";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { accessSync, constants, statSync } from "node:fs";
 import { VirgaError } from "../errors.ts";
 import type { HypervisorName, ResolvedVmConfig, TimeoutConfig, VmConfig } from "./vm-config.ts";
@@ -94,7 +94,8 @@ const BINARIES: Readonly<
 export function findHypervisor(name: HypervisorName): string {
   const { variable, names, hint } = BINARIES[name];
   const named = process.env[variable];
-  if (named !== undefined && named !== "") return named;
+  // The launcher works in another directory, where a relative path would lead elsewhere.
+  if (named !== undefined && named !== "") return resolve(named);
   for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
     for (const file of names) {
       const path = join(directory, file);
