@@ -3,9 +3,11 @@ import type { Bench } from "./bench.ts";
 import { commandStart } from "./benches/command-start.ts";
 import { launcherSpawn } from "./benches/launcher-spawn.ts";
 import { managerHeap } from "./benches/manager-heap.ts";
+import { runProcess } from "./benches/run-process.ts";
 import { vmBoot } from "./benches/vm-boot.ts";
 import { vmClone } from "./benches/vm-clone.ts";
 import { vmExec } from "./benches/vm-exec.ts";
+import { vmFork } from "./benches/vm-fork.ts";
 import { vmMemory } from "./benches/vm-memory.ts";
 import { vmOperations } from "./benches/vm-operations.ts";
 import { vmSnapshot } from "./benches/vm-snapshot.ts";
@@ -28,10 +30,12 @@ export function benchesFor(hypervisor: HypervisorName): Bench[] {
     launcherSpawn,
     commandStart,
     managerHeap,
+    runProcess(hypervisor),
     vmBoot(hypervisor),
     vmOperations(hypervisor),
     vmExec(hypervisor),
     vmSnapshot(hypervisor),
+    vmFork(hypervisor),
     ...cloneModes[hypervisor].map((mode) => vmClone(hypervisor, mode)),
     ...cloneModes[hypervisor].map((mode) => vmMemory(hypervisor, mode)),
   ];

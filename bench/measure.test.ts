@@ -59,6 +59,13 @@ test("too few rounds leave the verdict open, however narrow the interval", async
   assert.equal(result.verdict, "open");
 });
 
+test("a round that outlasts the deadline counts, when it is the only one", async () => {
+  const { made, calls, clock } = scenario({ raw: () => 10, virga: () => 12 });
+  const [result] = await measure(made, { deadlineMs: 5, clock });
+  assert.equal(calls.join(" "), "raw virga");
+  assert.deepEqual(result?.samples, { raw: [10], virga: [12] });
+});
+
 test("an abort ends it after the round", async () => {
   const controller = new AbortController();
   let n = 0;

@@ -44,24 +44,23 @@ interface Rounds {
 }
 
 /**
- * Measures in rounds: one raw, one with Virga, the other way round in the next. The first round is thrown away: it fills caches. Ends when the interval of
- * every measure is narrow enough, at the deadline, or when the signal is aborted; what it has by then is the result.
+ * Measures in rounds: one raw, one with Virga, the other way round in the next. The first round fills caches and is thrown away, unless there is no time for
+ * another. Ends when the interval of every measure is narrow enough, at the deadline, or when the signal is aborted; what it has by then is the result.
  */
 export async function measure(scenario: Scenario, limits: Limits): Promise<Result[]> {
   const { leastRounds = 10, precision = 0.05, clock = () => performance.now() } = limits;
   const rounds: Rounds = { raw: [], virga: [] };
-  await oneRound(scenario, true);
+  const first = await oneRound(scenario, true);
   // Judging costs as much as many short rounds: it is done less often as they grow.
   let judgeAt = leastRounds;
   for (let count = 0; clock() < limits.deadlineMs && limits.signal?.aborted !== true;) {
-    const { raw, virga } = await oneRound(scenario, count % 2 === 0);
-    if (raw !== undefined) rounds.raw.push(raw);
-    rounds.virga.push(virga);
+    add(rounds, await oneRound(scenario, count % 2 === 0));
     count++;
     if (count < judgeAt) continue;
     judgeAt = Math.ceil(count * 1.25);
     if (evaluate(scenario, rounds).every((result) => isNarrow(result, precision))) break;
   }
+  if (rounds.virga.length === 0) add(rounds, first);
   return evaluate(scenario, rounds).map((result) =>
     // The interval of a few samples is no interval: it is as narrow as chance made it.
     result.verdict !== undefined && result.virga.count < leastRounds
@@ -70,10 +69,17 @@ export async function measure(scenario: Scenario, limits: Limits): Promise<Resul
   );
 }
 
-async function oneRound(
-  scenario: Scenario,
-  rawFirst: boolean,
-): Promise<{ raw: Sample | undefined; virga: Sample }> {
+interface Round {
+  readonly raw: Sample | undefined;
+  readonly virga: Sample;
+}
+
+function add(rounds: Rounds, { raw, virga }: Round): void {
+  if (raw !== undefined) rounds.raw.push(raw);
+  rounds.virga.push(virga);
+}
+
+async function oneRound(scenario: Scenario, rawFirst: boolean): Promise<Round> {
   const before = rawFirst ? await scenario.raw?.() : undefined;
   const virga = await scenario.virga();
   return { raw: rawFirst ? before : await scenario.raw?.(), virga };

@@ -20,7 +20,7 @@ import { rawCloudHypervisor } from "./raw-cloud-hypervisor.ts";
 import { rawQemu } from "./raw-qemu.ts";
 import type { RawHypervisor, RawVm } from "./raw-vm.ts";
 
-const memoryMib = 256;
+const memoryMib = 512;
 const callMs = 300_000;
 
 /** What clones are made from. */

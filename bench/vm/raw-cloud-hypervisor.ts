@@ -13,6 +13,7 @@ import { restCall } from "./rest.ts";
 
 const POLL_MS = 2;
 const AGENT_PORT = 1024;
+const MOST_PATIENCE_MS = 3000;
 
 /** Cloud Hypervisor by hand. */
 export const rawCloudHypervisor: RawHypervisor = {
@@ -69,10 +70,11 @@ class RawCloudHypervisor implements RawVm {
   }
 
   async connect(): Promise<Duplex> {
-    for (;;) {
+    // A request that comes before the guest's driver is lost without a word: it is repeated, with more patience each time.
+    for (let patienceMs = 100; ; patienceMs = Math.min(patienceMs * 2, MOST_PATIENCE_MS)) {
       const socket = await connectWhenReady(join(this.#directory, "v.sock"), this.vmm);
       socket.write(`CONNECT ${AGENT_PORT}\n`);
-      if ((await firstBytes(socket))?.startsWith("OK ") === true) return socket;
+      if ((await firstBytes(socket, patienceMs))?.startsWith("OK ") === true) return socket;
       socket.destroy();
       await sleep(POLL_MS);
     }
@@ -107,16 +109,16 @@ class RawCloudHypervisor implements RawVm {
 }
 
 /** Undefined when nobody listens in the guest yet. The agent says nothing by itself, so these bytes are the device's answer alone. */
-async function firstBytes(socket: Socket): Promise<string | undefined> {
+async function firstBytes(socket: Socket, patienceMs: number): Promise<string | undefined> {
   const stop = new AbortController();
   const { signal } = stop;
   socket.on("error", () => undefined);
   try {
-    const data = once(socket, "data", { signal }).then(([bytes]) => String(bytes));
+    // Not "data": what flows has to be paused, and then stays so for its next reader.
+    const data = once(socket, "readable", { signal }).then(() => String(socket.read()));
     const closed = once(socket, "close", { signal }).then(() => undefined);
-    const first = await Promise.race([data, closed]);
-    socket.pause();
-    return first;
+    const late = sleep(patienceMs, undefined, { signal });
+    return await Promise.race([data, closed, late]);
   } finally {
     stop.abort();
   }
