@@ -1,8 +1,10 @@
-import { printLine } from "./output/print.ts";
+import { printError, printLine } from "./output/print.ts";
 import { VERSION } from "./version.ts";
 
 /** 128 + SIGPIPE. */
 const BROKEN_PIPE = 141;
+/** Virga itself failed. */
+const FAILURE = 125;
 
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
@@ -10,12 +12,19 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   printLine(VERSION);
 } else {
   const { runProgram } = await import("./program.ts");
-  // A reader that goes away ends us as it ends other programs: without a word, as SIGPIPE would.
+  let outputExitCode: number | undefined;
   const onError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== "EPIPE") throw error;
-    process.exitCode = BROKEN_PIPE;
+    // A reader that goes away ends us as it ends other programs: without a word, as SIGPIPE would.
+    if (error.code === "EPIPE") outputExitCode ??= BROKEN_PIPE;
+    else if (outputExitCode === undefined) {
+      outputExitCode = FAILURE;
+      // Not thrown: a command that runs must clean up first. On a full standard error this fails too, and changes nothing.
+      printError(`virga: Cannot write the output: ${error.message}`);
+    }
+    process.exitCode = outputExitCode;
   };
   process.stdout.on("error", onError);
   process.stderr.on("error", onError);
-  process.exitCode = await runProgram(args);
+  const exitCode = await runProgram(args);
+  process.exitCode = outputExitCode ?? exitCode;
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import type { StdioOptions } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -8,9 +10,14 @@ import { VERSION } from "virga";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
-function virga(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+function virga(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  stdio: StdioOptions = "pipe",
+) {
   return spawnSync(process.execPath, ["--conditions=virga-source", main, ...args], {
     encoding: "utf8",
+    stdio,
     env: { ...process.env, ...env },
   });
 }
@@ -43,6 +50,19 @@ test("every command has help with examples, on standard output", () => {
     assert.equal(result.status, 0);
     assert.match(result.stdout, /^Usage: virga [^]*\nExamples:\n {2}\S*/);
     assert.equal(result.stderr, "");
+  }
+});
+
+test("output that cannot be written is one plain error", () => {
+  const full = openSync("/dev/full", "w");
+  try {
+    for (const args of [["run", "--help"], ["doctor"]]) {
+      const { status, stderr } = virga(args, {}, ["ignore", full, "pipe"]);
+      assert.equal(status, 125, args.join(" "));
+      assert.match(stderr, /^virga: Cannot write the output: ENOSPC: [^\n]*\n$/);
+    }
+  } finally {
+    closeSync(full);
   }
 });
 

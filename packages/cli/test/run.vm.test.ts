@@ -101,6 +101,19 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     assert.equal(gone.stderr, "virga: Cannot copy /no/such/file: it does not exist\n");
   });
 
+  test("output that cannot be written is one error, and the VM is removed", async (t) => {
+    const full = await open("/dev/full", "w");
+    t.after(() => full.close());
+    const end = await endOf(
+      virga.start(run("--", "head", "-c", "1000000", "/dev/zero"), {
+        stdio: ["ignore", full.fd, "pipe"],
+      }),
+    );
+    assert.equal(end.code, 125);
+    assert.match(end.stderr, /^virga: Cannot write the output: ENOSPC: [^\n]*\n$/);
+    await leavesNothing();
+  });
+
   test("an input that cannot be read is an error, none at all is not", async (t) => {
     const directory = await open(place.scratch);
     t.after(() => directory.close());

@@ -19,9 +19,9 @@ export interface RunProcessOptions {
 /** Joins a started guest process to our standard streams until it ends, and gives the exit code for how it ended. */
 export async function runProcess(guest: GuestProcess, options: RunProcessOptions): Promise<number> {
   const undo: (() => void)[] = [];
-  const early = Promise.withResolvers<"no-reader">();
+  const early = Promise.withResolvers<"output-failed">();
   const forward = async (source: Readable, output: Writable): Promise<void> => {
-    if ((await forwardOutput(source, output)) === "no-reader") early.resolve("no-reader");
+    if ((await forwardOutput(source, output)) === "output-failed") early.resolve("output-failed");
   };
   try {
     if (options.terminal) undo.push(followSize(guest));
@@ -35,7 +35,7 @@ export async function runProcess(guest: GuestProcess, options: RunProcessOptions
       forward(guest.stderr, process.stderr),
     ]);
     const end = await Promise.race([outputs, early.promise]);
-    return end === "no-reader" ? EXIT.brokenPipe : exitCodeFor(await guest.exited);
+    return end === "output-failed" ? EXIT.brokenPipe : exitCodeFor(await guest.exited);
   } finally {
     for (const step of undo.toReversed()) step();
     await guest.close();
