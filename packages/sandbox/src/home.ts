@@ -1,7 +1,7 @@
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { VirgaError } from "@virga/vm";
+import { VirgaError, errorText } from "@virga/vm";
 
 /** Where Virga keeps everything on this machine. */
 export interface Home {
@@ -121,7 +121,7 @@ async function ownDirectory(path: string): Promise<void> {
     if ((mode & 0o077) !== 0) await chmod(path, 0o700);
   } catch (cause) {
     if (cause instanceof VirgaError) throw cause;
-    throw new VirgaError("IO_ERROR", `Cannot make the directory ${path}`, {
+    throw new VirgaError("IO_ERROR", `Cannot make the directory ${path}: ${errorText(cause)}`, {
       cause,
       details: { path },
       hint: "Set VIRGA_HOME to a directory of your own.",

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
+import { mountsMissing, usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
 import { homePaths } from "../home.ts";
 import type { CheckDefinition, DoctorContext } from "./check.ts";
 import { doctor } from "./doctor.ts";
@@ -119,6 +120,22 @@ test("a directory of somebody else is found", async (t) => {
   assert.equal(ok, false);
   assert.match(detail, /belongs to user \d+, and this is user 4321/);
 });
+
+test(
+  "a directory that cannot be written to is found, by root too",
+  { skip: mountsMissing() },
+  async (t) => {
+    const context = await useMachine(t, { "home/file": "" });
+    const { state } = context.home;
+    execFileSync("mount", ["-t", "tmpfs", "-o", "ro,mode=700", "tmpfs", state]);
+    try {
+      const { ok, detail } = await check("directories", context);
+      assert.deepEqual([ok, detail], [false, `${state} cannot be used: EROFS`]);
+    } finally {
+      execFileSync("umount", [state]);
+    }
+  },
+);
 
 test("no KVM is no fault of safety, and one that cannot be opened is told apart", async (t) => {
   const none = await useMachine(t);

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { errnoOf } from "@virga/vm";
 import { currentBusybox } from "../setup/busybox.ts";
 import { currentKernel } from "../setup/kernel/kernel-store.ts";
@@ -34,7 +34,11 @@ const directories: CheckDefinition = {
     for (const path of [home.state, home.run]) {
       try {
         const owner = (await stat(path)).uid;
-        if (owner === uid) continue;
+        if (owner === uid) {
+          // Also for root: a file system may be mounted to be read only.
+          await access(path, constants.W_OK);
+          continue;
+        }
         return {
           ok: false,
           detail: `${path} belongs to user ${owner}, and this is user ${uid}`,
