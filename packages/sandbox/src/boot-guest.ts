@@ -3,6 +3,7 @@ import type { Vm, VmConfig } from "@virga/vm";
 import { agentOf, awaitAgent, isSilent } from "./guest-agent.ts";
 import type { Host } from "./host.ts";
 import type { Timings } from "./timings.ts";
+import { explainLoss } from "./vm-death.ts";
 
 /** Milliseconds a guest may take until its agent answers. */
 const READY_MS = { kvm: 30_000, tcg: 120_000 } as const;
@@ -36,7 +37,9 @@ export async function bootGuest(
     try {
       await timings.measure("boot", () => awaitAgent(vm, agent, READY_MS[accelerator], signal));
       return { vm, agent };
-    } catch (error) {
+    } catch (caught) {
+      // A guest that gave up may be seen by its connections first: its end says more.
+      const error = await explainLoss(vm, "boot the guest", caught);
       await agent.close();
       const isGone = await destroyed(vm, host);
       if (!isGone || attempt > 1 || !isSilent(error)) throw error;

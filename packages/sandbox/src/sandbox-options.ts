@@ -9,7 +9,8 @@ import type { Timings } from "./timings.ts";
 const BUILT_IN_IMAGE = "busybox";
 
 const MAX_VCPUS = 255;
-const MIN_MEMORY_MIB = 64;
+/** What the built-in image boots with; with less its kernel gives up. */
+const MIN_MEMORY_MIB = 96;
 const MAX_MEMORY_MIB = 1024 * 1024;
 
 /** What sandbox to make. Everything has a default. */

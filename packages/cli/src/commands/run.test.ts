@@ -97,7 +97,7 @@ test("--timings takes a file by = only", async () => {
 
 test("wrong values are refused with what is allowed", async (t) => {
   await refuses(t, ["--vcpus", "0", "ls"], /'0' is invalid.*1 to 255/);
-  await refuses(t, ["--memory", "1g", "ls"], /whole number from 64/);
+  await refuses(t, ["--memory", "1g", "ls"], /whole number from 96/);
   await refuses(t, ["--timeout", "0", "ls"], /number of seconds above 0/);
   await refuses(t, ["--env", "=x", "ls"], /NAME=VALUE/);
   await refuses(t, ["--copy", "x", "ls"], /SRC:DEST/);

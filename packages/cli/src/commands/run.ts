@@ -42,7 +42,7 @@ export function runCommand(run: RunCommandLine): Command {
         .default("auto"),
     )
     .option("--vcpus <n>", "processors", wholeNumber(1, 255), 1)
-    .option("--memory <mib>", "memory in MiB", wholeNumber(64, 1_048_576), 512)
+    .option("--memory <mib>", "memory in MiB", wholeNumber(96, 1_048_576), 512)
     .addOption(
       new Option("--env <k=v>", "set a variable; K alone takes its value here (repeatable)")
         .argParser(addVariable(process.env))
