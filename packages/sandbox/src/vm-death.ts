@@ -34,7 +34,10 @@ export async function explainLoss(vm: Vm, what: string, error: unknown): Promise
 
 function isLoss(error: unknown): boolean {
   if (!(error instanceof Error) || !("code" in error)) return false;
-  return error.code === "GUEST_CONNECTION_LOST" || error.code === "HYPERVISOR_EXITED";
+  // A VM that is known to be dead refuses further connections by its state.
+  return ["GUEST_CONNECTION_LOST", "HYPERVISOR_EXITED", "INVALID_STATE"].includes(
+    String(error.code),
+  );
 }
 
 async function deathOf(vm: Vm, what: string, cause: unknown): Promise<VirgaError> {
