@@ -113,6 +113,43 @@ describe("the agent in a guest", { skip: qemuMissing(), concurrency: false }, ()
       }),
   );
 
+  test(
+    "a process that cannot be frozen is named, and all others run on",
+    { skip: imageSkip },
+    (t) =>
+      withLeakCheck(t, async (place) => {
+        const disk = join(place.scratch, "disk");
+        writeFileSync(disk, "");
+        truncateSync(disk, 16 << 20);
+        execFileSync("mkfs.ext4", ["-q", "-F", disk]);
+        await using vm = await boot(place, { disks: [{ id: "disk", path: disk }] });
+        await using client = clientOf(vm);
+        const mount = "mkdir -p /mnt && mount -t ext4 /dev/vda /mnt && fsfreeze --freeze /mnt";
+        assert.equal(await sh(client, mount), "");
+        await using other = await startScript(client, "while echo on; do sleep 0.1; done");
+        other.stdout.resume();
+        // Who writes to a frozen file system waits in the kernel, where nothing reaches him.
+        await using writer = await startScript(client, "echo; echo content > /mnt/file");
+        const state = `cut -d' ' -f3 /proc/${writer.pid}/stat`;
+        while ((await sh(client, state)) !== "D\n") await sleep(10);
+        await assert.rejects(client.prepare({ freezeTimeoutMs: 500 }), (error) => {
+          assert.ok(isGuestError(error), String(error));
+          assert.equal(error.code, "GUEST_NOT_FROZEN");
+          assert.deepEqual(error.details.pids, [writer.pid]);
+          return true;
+        });
+        assert.equal((await pingOf(client)).isPrepared, false);
+        await once(other.stdout, "data");
+        await sh(client, "fsfreeze --unfreeze /mnt");
+        assert.equal((await writer.exited).code, 0);
+        await client.prepare();
+        await client.thaw();
+        assert.equal(await sh(client, "cat /mnt/file; umount /mnt"), "content\n");
+        await client.shutdown("poweroff");
+        assert.equal((await vm.exited).reason, "guest-poweroff");
+      }),
+  );
+
   test("a root that is not there is told, and the agent answers all the same", (t) =>
     withLeakCheck(t, async (place) => {
       await using vm = await boot(place, { kernelArguments: ["virga.root=/dev/vdz"] });
@@ -170,7 +207,9 @@ async function testCgroups(client: AgentClient): Promise<void> {
 }
 
 async function testPrepare(client: AgentClient): Promise<void> {
-  const counter = "i=0; while :; do i=$((i+1)); echo $i > /tmp/count; echo $i; done";
+  // It also notes by how many seconds it was held up at most, as far as it can tell by the guest's clock.
+  const held = "read u _ < /proc/uptime; u=${u%.*}; [ $((u-l)) -gt $h ] && h=$((u-l)); l=$u";
+  const counter = `h=0; read l _ < /proc/uptime; l=\${l%.*}; i=0; while :; do ${held}; i=$((i+1)); echo $i $h > /tmp/count; echo $i; done`;
   await using child = await startScript(client, counter);
   child.stdout.resume();
   const limited = await client.exec(["sleep", "1000"], { timeoutMs: 4_000 });
@@ -187,9 +226,18 @@ async function testPrepare(client: AgentClient): Promise<void> {
   await client.thaw();
   assert.equal(await sh(client, "ps -o args | grep -cx 'sleep 1000'"), "1\n");
   assert.equal((await limited.exited).timedOut, true);
-  const before = Number(await sh(client, "cat /tmp/count"));
-  while (Number(await sh(client, "cat /tmp/count")) <= before) await sleep(10);
+  let [before = 0] = await countOf(client);
+  while (before === 0) [before = 0] = await countOf(client);
+  let [now = 0, heldS = 0] = await countOf(client);
+  // Two on: what it does first may end what it had begun before.
+  while (now < before + 2) [now = 0, heldS = 0] = await countOf(client);
+  assert.ok(heldS >= 4, `the counter was held up for ${heldS} s`);
   await client.thaw();
+}
+
+/** The counter's state; zero when it is just being written. */
+async function countOf(client: AgentClient): Promise<number[]> {
+  return (await sh(client, "cat /tmp/count")).trim().split(" ").map(Number);
 }
 
 /** What a clone's host does: it knows nothing of the connections of before. */
