@@ -13,6 +13,8 @@ export type Sample = Readonly<Record<string, number>>;
 /** A bench that is ready to measure. */
 export interface Scenario {
   readonly measures: readonly Measure[];
+  /** Rounds after which the interval may be trusted, where a round is more than one sample or hardly varies. Default 10. */
+  readonly leastRounds?: number;
   /** One round with nothing of ours in between. Absent: there is nothing to compare with. */
   readonly raw?: () => Promise<Sample>;
   /** One round with Virga. */

@@ -15,7 +15,7 @@ import { judge, type Aim, type Verdict } from "./verdict.ts";
 export interface Limits {
   /** Milliseconds on the clock's scale at which no further round is begun. */
   readonly deadlineMs: number;
-  /** Rounds after which the interval may be trusted. Default 10. */
+  /** Rounds after which the interval may be trusted. Default: the scenario's, else 10. */
   readonly leastRounds?: number;
   /** Half of the interval's width that is narrow enough, as a share of the value. Default 0.05. */
   readonly precision?: number;
@@ -48,7 +48,11 @@ interface Rounds {
  * another. Ends when the interval of every measure is narrow enough, at the deadline, or when the signal is aborted; what it has by then is the result.
  */
 export async function measure(scenario: Scenario, limits: Limits): Promise<Result[]> {
-  const { leastRounds = 10, precision = 0.05, clock = () => performance.now() } = limits;
+  const {
+    leastRounds = scenario.leastRounds ?? 10,
+    precision = 0.05,
+    clock = () => performance.now(),
+  } = limits;
   const rounds: Rounds = { raw: [], virga: [] };
   const first = await oneRound(scenario, true);
   // Judging costs as much as many short rounds: it is done less often as they grow.

@@ -41,7 +41,7 @@ function row(result: Result): string[] {
 
 function aimText({ of, most }: Aim, { comparison, unit }: Result): string {
   if (of === "ratio") return `<= ${most}`;
-  if (of === "value") return `<= ${most} ${unit}`;
+  if (of === "value") return `<= ${digits(most)} ${unit}`;
   const difference = comparison === undefined ? "" : `${interval(comparison.difference, "+")}, `;
   return `${difference}<= +${most} ${unit}`;
 }

@@ -14,6 +14,7 @@ export const managerHeap: Bench = {
   open: () =>
     Promise.resolve({
       measures: [{ name: "heap per VM", unit: "KiB", aim: { of: "value", most: 100_000 / 1024 } }],
+      leastRounds: 3,
       virga: async () => {
         const { stdout } = await run(process.execPath, [
           "--conditions=virga-source",
