@@ -54,6 +54,10 @@ export const qemuSubject: ConformanceSubject = {
 export function qemuKvmMissing(): false | string {
   // A KVM outside the lab may hang ordinary kernels.
   if (process.env["VIRGA_LAB_DRIVER"] !== "qemu") return "this is not the lab's pass of QEMU";
+  // QEMU itself died in one of some forty boots with KVM in the emulated machine; until it is known why, this pass is asked for by name.
+  if (process.env["VIRGA_LAB_WHOLE"] !== "1") {
+    return "QEMU's whole suite with KVM runs in the lab with VIRGA_LAB_WHOLE=1";
+  }
   return qemuMissing();
 }
 
