@@ -39,6 +39,8 @@ export async function cachedVerdict(
   const known = await readVerdict(path);
   if (known !== undefined) return known;
   const verdict = await trial();
+  // A full disk or a missing file says nothing of KVM, and must not count until the machine boots again.
+  if (verdict.inconclusive === true) return verdict;
   await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
   await writeFileAtomic(path, JSON.stringify(verdict), { durable: false });
   return verdict;

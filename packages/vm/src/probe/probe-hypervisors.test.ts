@@ -60,3 +60,12 @@ test("a verdict is made once per key", async (t) => {
   assert.deepEqual(await cachedVerdict(directory, ["b"], trial), { ok: false, reason: "trial 2" });
   assert.equal((await readdir(directory)).length, 2);
 });
+
+test("a trial that failed for another reason is made again", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "virga-verdict-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const failed = { ok: false, reason: "the disk is full", inconclusive: true } as const;
+  assert.deepEqual(await cachedVerdict(directory, ["a"], () => Promise.resolve(failed)), failed);
+  const good = { ok: true, reason: "a trial guest ran" };
+  assert.deepEqual(await cachedVerdict(directory, ["a"], () => Promise.resolve(good)), good);
+});

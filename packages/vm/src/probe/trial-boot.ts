@@ -12,6 +12,8 @@ export interface TrialBoot {
   readonly ok: boolean;
   /** In one sentence. */
   readonly reason: string;
+  /** Set when no guest was really tried: something else failed, and the next trial may show better. */
+  readonly inconclusive?: true;
 }
 
 /** What a trial boot needs. */
@@ -68,10 +70,9 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
     return { ok: false, reason: `a trial guest ended unexpectedly: ${exit.reason}` };
   } catch (error) {
     signal?.throwIfAborted();
-    return {
-      ok: false,
-      reason: deadline.aborted ? `a guest did not start within ${timeoutMs} ms` : errorText(error),
-    };
+    if (deadline.aborted)
+      return { ok: false, reason: `a guest did not start within ${timeoutMs} ms` };
+    return { ok: false, reason: errorText(error), inconclusive: true };
   } finally {
     stop.abort();
     await Promise.allSettled(manager.list().map((vm) => vm.destroy()));
