@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { DEFAULT_TIMEOUTS } from "./config/defaults.ts";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
 import { VirgaError, errnoOf } from "./errors.ts";
 import type { HypervisorBuild } from "./hypervisor/port.ts";
@@ -71,7 +72,9 @@ export async function readRecord(path: string): Promise<VmRecord | undefined> {
       },
     );
   }
-  return value;
+  // A record of an earlier version may lack a deadline that came later.
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...value.config.timeouts };
+  return { ...value, config: { ...value.config, timeouts } };
 }
 
 function isRecord(value: unknown): value is VmRecord {
@@ -81,11 +84,15 @@ function isRecord(value: unknown): value is VmRecord {
     record.format === RECORD_FORMAT &&
     typeof record.id === "string" &&
     (record.phase === "creating" || record.phase === "ready") &&
-    typeof record.config === "object" &&
-    typeof record.build === "object" &&
+    isObject(record.config) &&
+    isObject(record.build) &&
     typeof record.uuid === "string" &&
     typeof record.isolated === "boolean" &&
     (record.process === undefined ||
       (Number.isSafeInteger(record.process.pid) && record.process.pid > 1))
   );
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }
