@@ -81,7 +81,10 @@ async function start(
 ): Promise<Machine> {
   const { config, driver, source, logger, signal } = options;
   const { layout } = context;
-  const lock = await operation.step("directory", () => claimDirectory(layout, undo));
+  const started: { process?: VmmProcess } = {};
+  const lock = await operation.step("directory", () =>
+    claimDirectory(layout, undo, () => started.process?.isAlive() !== true),
+  );
   let record = newRecord(options, context);
   // Before anything that costs: a directory with this record and no living holder of its lock is removed by whoever finds it.
   await operation.step("record", () => writeRecord(layout.record, record, { durable: true }));
@@ -111,6 +114,7 @@ async function start(
     }),
   );
   const process = watchChild(held.child, held.identity);
+  started.process = process;
   undo.add("stop the hypervisor", () =>
     stopProcess(process, { shutdownMs: 0, terminateMs: 0, signal: AbortSignal.abort(), logger }),
   );
@@ -193,7 +197,11 @@ async function endsLater(): Promise<false> {
   return false;
 }
 
-async function claimDirectory(layout: VmLayout, undo: UndoStack): Promise<{ release(): void }> {
+async function claimDirectory(
+  layout: VmLayout,
+  undo: UndoStack,
+  mayRemove: () => boolean,
+): Promise<{ release(): void }> {
   const { directory } = layout;
   const fresh = (await mkdir(directory, { recursive: true, mode: 0o700 })) !== undefined;
   if (!fresh) await checkClaimable(layout);
@@ -210,7 +218,11 @@ async function claimDirectory(layout: VmLayout, undo: UndoStack): Promise<{ rele
     layout.host.qmpOperations,
     layout.host.qmpReads,
   ]);
-  undo.add("remove the directory", () => removeDirectory(directory, layout.lock));
+  undo.add("remove the directory", async () => {
+    // A process that survives even SIGKILL must stay findable: its record is the only trace of it.
+    if (!mayRemove()) throw new VirgaError("DESTROY_FAILED", `${directory} still has a process`);
+    await removeDirectory(directory, layout.lock);
+  });
   await rm(layout.host.directory, { recursive: true, force: true });
   await rm(layout.portLocks, { recursive: true, force: true });
   return lock;
