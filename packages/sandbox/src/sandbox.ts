@@ -140,7 +140,11 @@ export class Sandbox implements AsyncDisposable {
 
   /** Ends the sandbox and removes everything of it. Resolves also when that was done before. */
   async destroy(): Promise<void> {
-    this.#destroying ??= unwind(this.#undo);
+    this.#destroying ??= unwind(this.#undo).catch((error: unknown) => {
+      // It may be tried again, as a VM's destroy may.
+      this.#destroying = undefined;
+      throw error;
+    });
     await this.#destroying;
   }
 
