@@ -49,7 +49,7 @@ function failure(event: Extract<Outcome, { type: "test:fail" }>): string | undef
   const cause = error.cause ?? error;
   const where =
     data.file === undefined ? "" : `${relative(process.cwd(), data.file)}:${data.line} `;
-  const text = cause instanceof Error ? inspect(cause) : String(cause);
+  const text = typeof cause === "string" ? cause : inspect(cause);
   return `FAIL ${where}${data.name}\n${text.replaceAll(/^/gmu, "     ")}\n`;
 }
 
