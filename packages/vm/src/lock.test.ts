@@ -114,3 +114,16 @@ test("the lock of a killed process is free, and its children do not keep it", as
   const lock = await acquireLock(path, { timeoutMs: 10_000, what: "it" });
   lock.release();
 });
+
+test("a lock is held until its release, also when nobody refers to it", async (t) => {
+  const path = await lockFile(t);
+  const script = `const { tryLock } = await import(${JSON.stringify(new URL("lock.ts", import.meta.url).href)});
+    if (tryLock(${JSON.stringify(path)}) === undefined) process.exit(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.exit(tryLock(${JSON.stringify(path)}) === undefined ? 0 : 2);`;
+  const args = ["--expose-gc", "--conditions=virga-source", "--input-type=module", "-e", script];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
+  assert.deepEqual(await once(child, "exit"), [0, null]);
+});

@@ -22,6 +22,9 @@ export interface LockOptions {
 /** `exclusive`: one holder. `shared`: any number of holders, and no exclusive one meanwhile. */
 export type LockMode = "exclusive" | "shared";
 
+/** Keeps what is locked: a database nobody refers to would be closed by the garbage collector, and its lock be free before its release. */
+const databases = new Set<DatabaseSync>();
+
 const BACK_OFF_MS = [1, 2, 5, 10, 20, 50] as const;
 
 /**
@@ -70,11 +73,13 @@ function tryOnce(
     open.close();
     return "moved";
   }
+  databases.add(open);
   let held = true;
   return {
     release() {
       if (!held) return;
       held = false;
+      databases.delete(open);
       open.close();
     },
   };
