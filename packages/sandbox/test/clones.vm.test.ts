@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentClient, GuestProcess } from "@virga/guest";
 import { qemuMissing, withLeakCheck } from "@virga/testkit";
 import { Timings } from "@virga/sandbox";
@@ -15,14 +17,17 @@ import { testHost } from "./test-host.ts";
 
 const CLONES = 3;
 const MORE_LINES = 20;
+/** What a guest writes to its console while it draws some ten lines. */
+const ALONE_BYTES = 30;
 
 // The time, in nanoseconds, comes first: what was drawn before the freeze has the same time and the same bytes in every clone; what was drawn after it has a time of
 // its own.
-// Without a fork, so that many are drawn before the kernel reseeds by itself.
-const DRAW = `uuid=/proc/sys/kernel/random/uuid; i=0; while :; do
+// Without a fork, so that many are drawn before the kernel reseeds by itself. Each line shows on the console too, which can be watched without a word to the
+// guest: what the agent does for the host draws as well, at other moments in each clone.
+const DRAW = `uuid=/proc/sys/kernel/random/uuid; i=0; exec 3> /dev/console; while :; do
   { read -r _; read -r _; read -r _ _ now _; } < /proc/timer_list
   read -r a < $uuid; read -r b < $uuid
-  i=$((i+1)); echo "$i $now $a$b" >> /tmp/log
+  i=$((i+1)); echo "$i $now $a$b" >> /tmp/log; echo . >&3
 done`;
 
 interface Family {
@@ -46,6 +51,15 @@ async function text(agent: AgentClient, script: string): Promise<string> {
 
 const countLines = async (agent: AgentClient): Promise<number> =>
   Number(await text(agent, "wc -l < /tmp/log"));
+
+async function consoleBytes(host: Host, id: string): Promise<number> {
+  return (await stat(join(host.home.vms, id, "run", "console.log"))).size;
+}
+
+/** Waits until a guest has drawn some lines since its console was `from` bytes long, without a word to it. */
+async function drawsAlone(host: Host, id: string, from: number): Promise<void> {
+  while ((await consoleBytes(host, id)) < from + ALONE_BYTES) await sleep(5);
+}
 
 /** Waits until the guest has drawn more, and gives its log. */
 async function moreLines(agent: AgentClient, more: number): Promise<string[]> {
@@ -83,8 +97,10 @@ async function drawInFamily(family: Family, name: string, contract: Contract): P
   else await agent.reset();
   await host.manager.pause(vm.id);
   await host.manager.snapshot(vm.id, directory);
+  const silent = await consoleBytes(host, vm.id);
   await host.manager.resume(vm.id);
   if (contract.freeze) await agent.thaw();
+  await drawsAlone(host, vm.id, silent);
   const logs = [await moreLines(agent, MORE_LINES)];
   for (let index = 0; index < CLONES; index++) {
     const id = `${name}-${index}`;
@@ -92,9 +108,11 @@ async function drawInFamily(family: Family, name: string, contract: Contract): P
     await using clone = await host.manager.createFromSnapshot(config, directory);
     await using guest = agentOf(clone, host.logger);
     // What is not frozen runs on before the host can speak.
-    if (!contract.freeze) await moreLines(guest, MORE_LINES);
+    if (!contract.freeze) await drawsAlone(host, id, 0);
+    const before = await consoleBytes(host, id);
     if (contract.reseed) await guest.init(identityOf(id));
     else await guest.thaw();
+    await drawsAlone(host, id, before);
     logs.push(await moreLines(guest, MORE_LINES));
   }
   return logs;
