@@ -7,13 +7,15 @@ import type { ReadyAssets } from "./setup/ready-cache.ts";
 export interface ProbeMachineOptions {
   /** What a trial guest is made from. Without it KVM counts as usable when it can be opened, and the reason says so. */
   readonly assets: Pick<ReadyAssets, "launcher" | "kernel"> | undefined;
+  /** Why there are no assets, as the second half of a sentence. */
+  readonly untriedBecause?: string | undefined;
   readonly logger?: Logger;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Finds out which ways of running VMs work on this machine, best first. Whether KVM really runs guests is tried once per boot of the machine. */
 export function probeMachine(options: ProbeMachineOptions): Promise<HypervisorProbe[]> {
-  const { assets, logger, signal } = options;
+  const { assets, untriedBecause, logger, signal } = options;
   return probeHypervisors({
     drivers: [
       { driver: cloudHypervisorDriver, accelerator: "kvm" },
@@ -23,6 +25,7 @@ export function probeMachine(options: ProbeMachineOptions): Promise<HypervisorPr
     // Unused without a kernel to try.
     launcher: assets?.launcher ?? "",
     kernel: assets?.kernel,
+    ...(untriedBecause !== undefined && { untriedBecause }),
     cacheDirectory: machineDirectory(),
     ...(logger && { logger }),
     ...(signal && { signal }),

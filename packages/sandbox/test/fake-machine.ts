@@ -60,7 +60,7 @@ export async function useFakeMachine(t: TestContext): Promise<FakeMachine> {
   await program(
     "apt-cache",
     `for last; do :; done
-case "$last" in linux-image-cloud-*) echo "$last"; echo "  Depends: linux-image-${RELEASE}";; *) exit 100;; esac`,
+case "$last" in linux-image-cloud-*) echo "$last"; echo "  Depends: linux-image-${RELEASE}";; linux-image-${RELEASE}) echo "$last";; *) exit 100;; esac`,
   );
   await program("apt-get", aptGet(bin, at("lists")));
   await program(

@@ -1,11 +1,15 @@
-import { homePaths } from "../home.ts";
+import { homePaths, type Home } from "../home.ts";
 import { probeMachine } from "../probe-machine.ts";
 import { findReady } from "../setup/setup.ts";
 import type { HypervisorsReport } from "./doctor.ts";
 
 /** Finds the hypervisors of this machine and tries them, as far as what guests are made from has been set up. */
-export async function findHypervisors(signal?: AbortSignal): Promise<HypervisorsReport> {
-  const probes = await probeMachine({ assets: await findReady(homePaths()), signal });
+export async function findHypervisors(
+  signal?: AbortSignal,
+  home: Home = homePaths(),
+): Promise<HypervisorsReport> {
+  const { assets, why } = await findReady(home);
+  const probes = await probeMachine({ assets, untriedBecause: why, signal });
   const hypervisors = probes.map(({ name, version, accelerator, usable, reason }) => ({
     name,
     version,

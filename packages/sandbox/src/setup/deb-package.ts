@@ -69,18 +69,12 @@ export async function withUnpackedPackages<T>(
   }
 }
 
-/** The names of the packages that `name` depends on, best first, or none when apt does not know it. */
+/** The names of the packages that `name` depends on, best first. `SETUP_FAILED` with apt's words when apt does not know it, or cannot tell. */
 export async function packageDependencies(name: string, signal?: AbortSignal): Promise<string[]> {
   const args = ["depends", "--no-recommends", "--no-suggests", name];
   const what = `look up the package ${name}`;
-  try {
-    const output = await runTool("apt-cache", args, { what, signal });
-    return [...output.toString("utf8").matchAll(/^\s*\|?Depends: (\S+)$/gmu)].map(
-      (match) => match[1] ?? "",
-    );
-  } catch (error) {
-    // apt-cache fails on a name it does not know.
-    if (error instanceof VirgaError && error.code === "SETUP_FAILED") return [];
-    throw error;
-  }
+  const output = await runTool("apt-cache", args, { what, env: { LC_ALL: "C.UTF-8" }, signal });
+  return [...output.toString("utf8").matchAll(/^\s*\|?Depends: (\S+)$/gmu)].map(
+    (match) => match[1] ?? "",
+  );
 }

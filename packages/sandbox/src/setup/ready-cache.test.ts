@@ -28,7 +28,7 @@ test("the fingerprint changes with any file, in folders too", async (t) => {
   await look();
 });
 
-test("what was noted is given while it is there and nothing it was made from has changed", async (t) => {
+test("what was noted is given while it is there and nothing it was made from has changed; else the reason is told", async (t) => {
   const directory = await useTemporaryDirectory(t);
   const at = (name: string): string => join(directory, name);
   const assets = {
@@ -41,12 +41,15 @@ test("what was noted is given while it is there and nothing it was made from has
   };
   for (const path of [assets.kernel, assets.initramfs, assets.launcher]) await writeFile(path, "x");
   const file = at("ready.json");
-  assert.equal(await readReady(file, "key"), undefined);
+  const why = async (key: string): Promise<string> => (await readReady(file, key)).why ?? "";
+  assert.match(await why("key"), /not been finished/);
   await writeReady(file, "key", assets);
-  assert.deepEqual(await readReady(file, "key"), assets);
-  assert.equal(await readReady(file, "another key"), undefined);
+  assert.deepEqual(await readReady(file, "key"), { assets });
+  assert.match(await why("another key"), /has changed since/);
   await writeFile(assets.launcher, "");
-  assert.equal(await readReady(file, "key"), undefined);
+  assert.match(await why("key"), /is gone/);
+  await writeFile(file, '{"format":0}');
+  assert.match(await why("key"), /another version/);
   await writeFile(file, '{"format":1,"key":"key"');
-  assert.equal(await readReady(file, "key"), undefined);
+  assert.match(await why("key"), /not been finished/);
 });

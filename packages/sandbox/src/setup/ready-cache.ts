@@ -47,16 +47,22 @@ interface Cached {
   readonly assets: ReadyAssets;
 }
 
+/** Assets that are ready, or why there are none, as the second half of a sentence. */
+export type ReadyLookup =
+  | { readonly assets: ReadyAssets; readonly why?: never }
+  | { readonly assets?: never; readonly why: string };
+
 /** Gives the assets noted in `file` if they were made from this same state of things and are still there. */
-export async function readReady(file: string, key: string): Promise<ReadyAssets | undefined> {
+export async function readReady(file: string, key: string): Promise<ReadyLookup> {
   let cached: Cached;
   try {
     cached = JSON.parse(await readFile(file, "utf8"));
   } catch {
     // Absent or damaged: set-up finds out by itself what there is.
-    return undefined;
+    return { why: "set-up has not been finished yet" };
   }
-  if (cached.format !== FORMAT || cached.key !== key) return undefined;
+  if (cached.format !== FORMAT) return { why: "another version of Virga did the set-up" };
+  if (cached.key !== key) return { why: "what guests are made from has changed since set-up" };
   const { kernel, initramfs, launcher } = cached.assets;
   const there = await Promise.all(
     [kernel, initramfs, launcher].map((path) =>
@@ -66,7 +72,8 @@ export async function readReady(file: string, key: string): Promise<ReadyAssets 
       ),
     ),
   );
-  return there.every(Boolean) ? cached.assets : undefined;
+  if (!there.every(Boolean)) return { why: "a file that set-up made is gone" };
+  return { assets: cached.assets };
 }
 
 /** Notes the assets, so that the next process need not look for them. */

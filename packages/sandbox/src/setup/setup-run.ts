@@ -5,7 +5,13 @@ import { currentKernel } from "./kernel/kernel-store.ts";
 import { nativeInputs, nativeSources } from "./native.ts";
 import { installPackages } from "./packages.ts";
 import { removePartial } from "./publish.ts";
-import { fingerprint, readReady, writeReady, type ReadyAssets } from "./ready-cache.ts";
+import {
+  fingerprint,
+  readReady,
+  writeReady,
+  type ReadyAssets,
+  type ReadyLookup,
+} from "./ready-cache.ts";
 import {
   findProgram,
   missingRequirements,
@@ -56,8 +62,10 @@ export class SetupRun {
   /** Gives the assets, or nothing when only system programs were asked for. */
   async ensure(): Promise<ReadyAssets | undefined> {
     const tools = await missingRequirements(this.#tools());
-    const cached = this.#guest && tools.length === 0 ? await this.cached() : undefined;
-    if (cached !== undefined) return cached;
+    if (this.#guest && tools.length === 0) {
+      const { assets } = await this.cached();
+      if (assets !== undefined) return assets;
+    }
     const pending = await this.#pending();
     if (isNothing(pending)) return this.#finish();
     const lacks = await this.#possible(pending);
@@ -115,8 +123,8 @@ export class SetupRun {
     return lacks;
   }
 
-  /** The assets noted by an earlier run, if nothing of them has changed since. */
-  async cached(): Promise<ReadyAssets | undefined> {
+  /** The assets noted by an earlier run, if nothing of them has changed since; else why not. */
+  async cached(): Promise<ReadyLookup> {
     return readReady(this.#cacheFile(), await this.#cacheKey());
   }
 

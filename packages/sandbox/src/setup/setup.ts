@@ -1,5 +1,5 @@
 import { homePaths, openHome, type Home } from "../home.ts";
-import type { ReadyAssets } from "./ready-cache.ts";
+import type { ReadyAssets, ReadyLookup } from "./ready-cache.ts";
 import type { SetupOptions } from "./setup-options.ts";
 import { SetupRun } from "./setup-run.ts";
 
@@ -22,7 +22,7 @@ export async function ensureTools(options: SetupOptions = {}): Promise<void> {
   await new SetupRun(options, home, false).ensure();
 }
 
-/** What set-up noted as ready, if nothing of it has changed since. Makes and changes nothing. */
-export async function findReady(home: Home): Promise<ReadyAssets | undefined> {
+/** What set-up noted as ready, if nothing of it has changed since; else why there is nothing. Makes and changes nothing. */
+export async function findReady(home: Home): Promise<ReadyLookup> {
   return new SetupRun({}, home, true).cached();
 }

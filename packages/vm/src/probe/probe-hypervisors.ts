@@ -31,6 +31,8 @@ export interface ProbeOptions {
   readonly launcher: string;
   /** Kernel for the trial boot; without one, KVM counts as usable when it can be opened, and the reason says so. */
   readonly kernel: string | undefined;
+  /** Why there is no kernel, as the second half of a sentence. */
+  readonly untriedBecause?: string;
   /** Where verdicts are kept: a directory that is emptied when the machine boots. */
   readonly cacheDirectory: string;
   readonly trialMs?: number;
@@ -114,12 +116,9 @@ async function tryKvm(
   driver: HypervisorDriver,
   build: HypervisorBuild,
 ): Promise<TrialBoot> {
-  const { kernel, launcher, signal } = options;
+  const { kernel, launcher, signal, untriedBecause = "there is no kernel yet" } = options;
   if (kernel === undefined)
-    return {
-      ok: true,
-      reason: "/dev/kvm can be opened; no guest was tried, there is no kernel yet",
-    };
+    return { ok: true, reason: `/dev/kvm can be opened; no guest was tried: ${untriedBecause}` };
   return cachedVerdict(options.cacheDirectory, [driver.name, build.version, kernel], () =>
     trialBoot({
       driver,

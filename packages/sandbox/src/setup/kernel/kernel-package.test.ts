@@ -27,7 +27,7 @@ async function useFakeApt(t: TestContext, scripts: Record<string, string> = {}) 
   const record = `echo "$(basename "$0") $*" >> ${calls}`;
   await usePathPrograms(t, directory, {
     "apt-cache": `${record}
-case "$*" in *linux-image-cloud) echo linux-image-cloud; echo "  Depends: linux-image-${release}";; *) echo "E: No packages found" >&2; exit 100;; esac`,
+case "$*" in *linux-image-cloud) echo linux-image-cloud; echo "  Depends: linux-image-${release}";; *linux-image-${release}) echo linux-image-${release};; *) echo "E: No packages found" >&2; exit 100;; esac`,
     "apt-get": `${record}\necho Get:1; touch linux-image_1_amd64.deb`,
     "dpkg-deb": `${record}\ncase "$1" in -f) printf 'Package: linux-image-${release}\\nVersion: 6.12.9-1\\n';; -x) cp -r ${tree} "$3";; esac`,
     ...scripts,
@@ -52,15 +52,30 @@ test("takes the first meta-package that apt knows, downloads and unpacks it, ins
   assert.deepEqual((await readdir(root)).toSorted(), [kernel.id, "current"]);
 });
 
-test("no known package is an error that tells the way out", async (t) => {
-  const { root } = await useFakeApt(t, { "apt-cache": "exit 100" });
+test("no known package is an error with apt's words, each once, that tells the way out", async (t) => {
+  const { root } = await useFakeApt(t, {
+    "apt-cache": 'echo "E: The list of sources could not be read." >&2; exit 100',
+  });
   await assert.rejects(fetchKernelPackage({ root, packages }), (error) => {
     assert.ok(error instanceof VirgaError);
     assert.equal(error.code, "SETUP_FAILED");
-    assert.match(error.message, /apt knows none of linux-image-new-cloud, linux-image-cloud/);
+    assert.equal(
+      error.message,
+      "Cannot find a guest kernel: apt knows none of linux-image-new-cloud, linux-image-cloud:\nE: The list of sources could not be read.",
+    );
     assert.match(error.hint ?? "", /--kernel FILE/);
     return true;
   });
+});
+
+test("modules that cannot be looked up fail the fetch instead of leaving them out", async (t) => {
+  const { root } = await useFakeApt(t, {
+    "apt-cache": `case "$*" in *linux-image-cloud) echo "  Depends: linux-image-${release}";; *) echo "E: broken" >&2; exit 100;; esac`,
+  });
+  await assert.rejects(
+    fetchKernelPackage({ root, packages }),
+    new RegExp(`Cannot look up the package linux-image-${release}: .*\\nE: broken$`),
+  );
 });
 
 test("a failing download carries apt's words and leaves nothing", async (t) => {

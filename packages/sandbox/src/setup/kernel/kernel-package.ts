@@ -49,19 +49,34 @@ export async function fetchKernelPackage(options: KernelPackageOptions): Promise
 // What a meta-package depends on changes with every update: the package it names has the kernel.
 async function concretePackage(options: KernelPackageOptions): Promise<string> {
   const packages = options.packages ?? metaPackages;
+  const failures: VirgaError[] = [];
   for (const meta of packages) {
-    const dependencies = await packageDependencies(meta, options.signal);
-    const name = dependencies.find((dependency) => /^linux-image-\d/u.test(dependency));
-    if (name !== undefined) return name;
+    try {
+      const dependencies = await packageDependencies(meta, options.signal);
+      const name = dependencies.find((dependency) => /^linux-image-\d/u.test(dependency));
+      if (name !== undefined) return name;
+    } catch (error) {
+      // The next one may be known. What apt said counts when none is.
+      if (!(error instanceof VirgaError) || error.code !== "SETUP_FAILED") throw error;
+      failures.push(error);
+    }
   }
+  const words = [...new Set(failures.map(wordsOf))].join("\n");
   throw new VirgaError(
     "SETUP_FAILED",
-    `Cannot find a guest kernel: apt knows none of ${packages.join(", ")}`,
+    `Cannot find a guest kernel: apt knows none of ${packages.join(", ")}${words && `:\n${words}`}`,
     {
-      details: { packages },
+      cause: failures.at(-1),
+      details: { packages, words },
       hint: "Run apt-get update, or give a kernel with --kernel FILE and --modules DIR.",
     },
   );
+}
+
+/** What the program said; where it could not even be run, why not. */
+function wordsOf({ details, message }: VirgaError): string {
+  const { tail } = details;
+  return typeof tail === "string" && tail.trim() !== "" ? tail.trim() : message;
 }
 
 async function publishPackage(
