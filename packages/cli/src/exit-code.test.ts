@@ -11,6 +11,9 @@ test("errors of the guest's command are told from those of Virga", () => {
   assert.equal(exitCodeOf(notFound("program")), 127);
   assert.equal(exitCodeOf(notFound("cwd")), 126);
   assert.equal(exitCodeOf(new GuestError("GUEST_NOT_EXECUTABLE", "x")), 126);
+  const tooMany = { details: { op: "exec", what: "program", errno: 24 } };
+  assert.equal(exitCodeOf(new GuestError("GUEST_FAILED", "x", tooMany)), 126);
+  assert.equal(exitCodeOf(new GuestError("GUEST_FAILED", "x", { details: { op: "init" } })), 125);
   assert.equal(exitCodeOf(new GuestError("GUEST_CONNECTION_LOST", "x")), 125);
   assert.equal(exitCodeOf(new VirgaError("SETUP_NEEDED", "x")), 125);
   assert.equal(exitCodeOf(new VirgaError("ABORTED", "x")), 130);

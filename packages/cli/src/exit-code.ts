@@ -32,6 +32,9 @@ export function exitCodeOf(error: unknown): number {
       return error.details?.what === "cwd" ? EXIT.notRunnable : EXIT.notFound;
     case "GUEST_NOT_EXECUTABLE":
       return EXIT.notRunnable;
+    case "GUEST_FAILED":
+      // Of a command that was to be started; any other refusal is a fault of ours.
+      return error.details?.what === undefined ? EXIT.failure : EXIT.notRunnable;
     default:
       return EXIT.failure;
   }

@@ -75,8 +75,16 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
   test("the command's faults have their exit codes", async () => {
     const missing = await virga.run(run("--", "no-such-program"));
     assert.equal(missing.code, 127);
-    assert.match(missing.stderr, /^virga: .*no-such-program/);
-    assert.equal((await virga.run(run("--", "/etc/passwd"))).code, 126);
+    assert.match(
+      missing.stderr,
+      /^virga: Cannot run no-such-program: not found in the guest \(PATH is [^)]*\)\n$/,
+    );
+    const file = await virga.run(run("--", "/etc/passwd"));
+    assert.equal(file.code, 126);
+    assert.equal(
+      file.stderr,
+      "virga: Cannot run /etc/passwd: the guest cannot run it: permission denied\n",
+    );
     assert.equal((await virga.run(run("--workdir", "/nowhere", "--", "ls"))).code, 126);
     assert.equal((await virga.run(run("--", "sh", "-c", "kill -9 $$"))).code, 137);
     const late = await virga.run(run("--timeout", "0.5", "--", "sleep", "60"));

@@ -37,6 +37,12 @@ test("what is not given is not sent; only a terminal has stdin by default", () =
 
 const refused: readonly [string, readonly (string | Uint8Array)[], ExecOptions, RegExp][] = [
   ["no command", [], {}, /command is empty/],
+  [
+    "an option that there is not",
+    ["a"],
+    { timeout: 5 } as ExecOptions,
+    /no option "timeout", did you mean "timeoutMs"\?$/,
+  ],
   ["a program without a name", [""], {}, /name of the program/],
   ["a NUL in text", ["a", "b\0c"], {}, /argument 1 contains a NUL/],
   ["a NUL in bytes", [Buffer.of(97, 0)], {}, /argument 0 contains a NUL/],

@@ -1,6 +1,7 @@
 import { GuestError } from "./errors.ts";
 import type { TerminalSize } from "./guest-process.ts";
 import type { MessageFields } from "./message.ts";
+import { unknownOptions } from "./unknown-options.ts";
 
 /** How a process is started. */
 export interface ExecOptions {
@@ -27,6 +28,18 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
 }
 
+const KNOWN: Readonly<Record<keyof ExecOptions, true>> = {
+  env: true,
+  cwd: true,
+  stdin: true,
+  pty: true,
+  detach: true,
+  timeoutMs: true,
+  inheritEnv: true,
+  startTimeoutMs: true,
+  signal: true,
+};
+
 /**
  * The fields of an `exec` request.
  * @throws GuestError `GUEST_BAD_REQUEST` for what cannot be sent.
@@ -35,6 +48,8 @@ export function execRequest(
   argv: readonly (string | Uint8Array)[],
   options: ExecOptions,
 ): MessageFields {
+  const unknown = unknownOptions(options, KNOWN);
+  if (unknown.length > 0) refuse(unknown.join("; "));
   if (argv.length === 0) refuse("the command is empty");
   for (const [index, argument] of argv.entries()) checkText(`argument ${index}`, argument);
   if (argv[0]?.length === 0) refuse("the name of the program is empty");

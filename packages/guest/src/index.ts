@@ -20,4 +20,5 @@ export type { GuestLogger } from "./logger.ts";
 export type { MessageFields, MessageInput, MessageMap, MessageValue } from "./message.ts";
 export type { Connect, ConnectOptions } from "./open-session.ts";
 export type { GuestInit, GuestNetwork, GuestPing, GuestStats } from "./operations.ts";
+export { type KnownOptions, unknownOptions } from "./unknown-options.ts";
 export { VERSION } from "./version.ts";

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { unknownOptions } from "@virga/guest";
 import type { GuestProcess } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
 import { pumpInput } from "./pump-input.ts";
@@ -30,6 +31,24 @@ export interface RunResult {
   readonly signal: number | undefined;
   /** Whether the time limit ended it. */
   readonly timedOut: boolean;
+}
+
+const KNOWN: Readonly<Record<keyof RunOptions, true>> = {
+  env: true,
+  cwd: true,
+  stdin: true,
+  timeoutMs: true,
+  maxOutputBytes: true,
+  signal: true,
+};
+
+/** `INVALID_ARGUMENT` for options that there are not. */
+export function checkRunOptions(command: readonly string[], options: RunOptions): void {
+  const problems = unknownOptions(options, KNOWN);
+  if (problems.length === 0) return;
+  throw new VirgaError("INVALID_ARGUMENT", `Cannot run ${command[0]}: ${problems.join("; ")}`, {
+    details: { problems },
+  });
 }
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;

@@ -29,7 +29,8 @@ test("an option that there is not is refused by name", () => {
   const misspelt = { memory: 512, vcpu: 2 } as Parameters<typeof resolveSandboxOptions>[0];
   assert.throws(() => resolveSandboxOptions(misspelt), {
     code: "INVALID_CONFIG",
-    message: /no option memory.*no option vcpu/,
+    message:
+      /no option "memory", did you mean "memoryMib"\?; there is no option "vcpu", did you mean "vcpus"/,
   });
 });
 

@@ -1,3 +1,4 @@
+import { unknownOptions } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
 import type { HypervisorName, Logger } from "@virga/vm";
 import type { Host } from "./host.ts";
@@ -40,9 +41,20 @@ export interface SandboxOptions {
   readonly timings?: Timings;
 }
 
-const KNOWN: ReadonlySet<string> = new Set<keyof SandboxOptions>([
-  "image", "hypervisor", "vcpus", "memoryMib", "env", "cold", "host", "logger", "onProgress", "onSetup", "signal", "timings",
-]); // prettier-ignore
+const KNOWN: Readonly<Record<keyof SandboxOptions, true>> = {
+  image: true,
+  hypervisor: true,
+  vcpus: true,
+  memoryMib: true,
+  env: true,
+  cold: true,
+  host: true,
+  logger: true,
+  onProgress: true,
+  onSetup: true,
+  signal: true,
+  timings: true,
+};
 
 /** The options that describe the sandbox, with their defaults. */
 export interface ResolvedSandboxOptions {
@@ -63,10 +75,7 @@ export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxO
     cold: options.cold ?? false,
   };
   const { image, hypervisor, vcpus, memoryMib } = resolved;
-  // One that nobody reads is a slip: its value would be ignored.
-  const problems = Object.keys(options)
-    .filter((name) => !KNOWN.has(name))
-    .map((name) => `there is no option ${name}`);
+  const problems = unknownOptions(options, KNOWN);
   if (!["auto", "cloud-hypervisor", "qemu"].includes(hypervisor)) {
     problems.push(`hypervisor is "${hypervisor}": it is auto, cloud-hypervisor or qemu`);
   }

@@ -4,20 +4,22 @@ import { readyTimeoutMs } from "./boot-guest.ts";
 import type { Guest } from "./boot-guest.ts";
 import { identityOf } from "./guest-agent.ts";
 import { checkCopy, copyInto } from "./copy-into.ts";
+import { explainStart } from "./explain-start.ts";
 import { Host } from "./host.ts";
 import { bootCold, restoreClone } from "./make-guest.ts";
 import type { Undo } from "./make-guest.ts";
 import { ownVm } from "./owner-record.ts";
-import { collect } from "./run-command.ts";
+import { checkRunOptions, collect } from "./run-command.ts";
 import type { RunOptions, RunResult } from "./run-command.ts";
 import { newSandboxId } from "./sandbox-id.ts";
 import { resolveSandboxOptions } from "./sandbox-options.ts";
 import type { SandboxOptions } from "./sandbox-options.ts";
 import { planTemplate } from "./templates/template-plan.ts";
 import { Timings } from "./timings.ts";
-import { explainLoss, whileAlive } from "./vm-death.ts";
+import { destroyedError, explainLoss, isAborted, isLoss, whileAlive } from "./vm-death.ts";
 
 interface SandboxParts extends Guest {
+  readonly env: Readonly<Record<string, string>>;
   readonly timings: Timings;
   /** Undoes what was done before the VM, the last first. */
   readonly undo: readonly Undo[];
@@ -37,7 +39,10 @@ export class Sandbox implements AsyncDisposable {
   readonly timings: Timings;
   readonly #agent: AgentClient;
   readonly #undo: readonly Undo[];
+  readonly #env: Readonly<Record<string, string>>;
   #destroying: Promise<void> | undefined;
+  /** From the first call of `destroy()` on: what was under way ends by it, and nothing begins any more. */
+  #isOver = false;
 
   private constructor(parts: SandboxParts) {
     this.vm = parts.vm;
@@ -45,6 +50,7 @@ export class Sandbox implements AsyncDisposable {
     this.timings = parts.timings;
     this.#agent = parts.agent;
     this.#undo = parts.undo;
+    this.#env = parts.env;
   }
 
   /**
@@ -81,7 +87,7 @@ export class Sandbox implements AsyncDisposable {
           }),
         ),
       );
-      return new Sandbox({ ...guest, timings, undo });
+      return new Sandbox({ ...guest, env: { ...options.env }, timings, undo });
     } catch (error) {
       await unwind(undo).catch((failure: unknown) =>
         host.logger.error(
@@ -93,8 +99,12 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** Runs a command to its end and gives what it wrote. A command that fails is no error: see `exitCode`. `GUEST_NOT_FOUND` when there is no such program. */
+  /**
+   * Runs a command to its end and gives what it wrote. A command that fails is no error: see `exitCode`. `GUEST_NOT_FOUND` when there is no such program,
+   * `VM_DESTROYED` when the sandbox is destroyed before or meanwhile.
+   */
   async run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    checkRunOptions(command, options);
     const { env, cwd, timeoutMs, signal, stdin } = options;
     const process = await this.spawn(command, {
       stdin: stdin !== undefined,
@@ -106,16 +116,19 @@ export class Sandbox implements AsyncDisposable {
     try {
       return await collect(process, options);
     } catch (error) {
-      throw await explainLoss(this.vm, `run ${command[0] ?? ""}`, error);
+      throw await this.#explain(`run ${command[0] ?? ""}`, error, signal);
     }
   }
 
   /** Starts a command and gives its streams. */
   async spawn(command: readonly string[], options: SpawnOptions = {}): Promise<GuestProcess> {
+    const { signal } = options;
+    this.#checkAlive(`run ${command[0] ?? ""}`);
     try {
       return await this.#agent.exec(command, options);
     } catch (error) {
-      throw await explainLoss(this.vm, `run ${command[0] ?? ""}`, error);
+      const explained = explainStart(error, { command, options, env: this.#env });
+      throw await this.#explain(`run ${command[0] ?? ""}`, explained, signal);
     }
   }
 
@@ -126,20 +139,22 @@ export class Sandbox implements AsyncDisposable {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
     const copy = await checkCopy({ source, destination });
+    this.#checkAlive(`copy ${source}`);
     try {
       await copyInto((command, exec) => this.#agent.exec(command, exec), copy, options.signal);
     } catch (error) {
-      throw await explainLoss(this.vm, `copy ${source}`, error);
+      throw await this.#explain(`copy ${source}`, error, options.signal);
     }
   }
 
   /** Tells why the VM ended, where that is what an error of a stream or of `exited` comes from; else gives the error back. */
   async explain(what: string, error: unknown): Promise<unknown> {
-    return explainLoss(this.vm, what, error);
+    return this.#explain(what, error, undefined);
   }
 
   /** Ends the sandbox and removes everything of it. Resolves also when that was done before. */
   async destroy(): Promise<void> {
+    this.#isOver = true;
     this.#destroying ??= unwind(this.#undo).catch((error: unknown) => {
       // It may be tried again, as a VM's destroy may.
       this.#destroying = undefined;
@@ -150,6 +165,18 @@ export class Sandbox implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.destroy();
+  }
+
+  #checkAlive(what: string): void {
+    if (this.#isOver) throw destroyedError(this.id, what);
+  }
+
+  async #explain(what: string, error: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+    // Its connections are closed first of all, which the guest's client takes for an abort.
+    if (this.#isOver && signal?.aborted !== true && (isAborted(error) || isLoss(error))) {
+      return destroyedError(this.id, what, error);
+    }
+    return explainLoss(this.vm, what, error);
   }
 }
 

@@ -32,7 +32,8 @@ export async function explainLoss(vm: Vm, what: string, error: unknown): Promise
   return vm.state === "failed" ? deathOf(vm, what, error) : error;
 }
 
-function isLoss(error: unknown): boolean {
+/** Whether an error may come from the end of the VM. */
+export function isLoss(error: unknown): boolean {
   if (!(error instanceof Error) || !("code" in error)) return false;
   // A VM that is known to be dead refuses further connections by its state.
   return ["GUEST_CONNECTION_LOST", "HYPERVISOR_EXITED", "INVALID_STATE"].includes(
@@ -40,12 +41,22 @@ function isLoss(error: unknown): boolean {
   );
 }
 
+/** Whether an error says that a call was given up. */
+export function isAborted(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ABORTED";
+}
+
+/** The error of a call to a VM that its user has destroyed, before or meanwhile. */
+export function destroyedError(id: string, what: string, cause?: unknown): VirgaError {
+  return new VirgaError("VM_DESTROYED", `Cannot ${what}: VM "${id}" was destroyed`, {
+    cause,
+    details: { id },
+  });
+}
+
 async function deathOf(vm: Vm, what: string, cause: unknown): Promise<VirgaError> {
   if (vm.state === "stopped") {
-    return new VirgaError("VM_DESTROYED", `Cannot ${what}: VM "${vm.id}" was destroyed`, {
-      cause,
-      details: { id: vm.id },
-    });
+    return destroyedError(vm.id, what, cause);
   }
   const { exit } = await vm.info();
   const reason = exit?.reason ?? "unknown";

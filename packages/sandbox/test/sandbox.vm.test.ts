@@ -11,7 +11,8 @@ import { describe, test } from "node:test";
 import { qemuMissing, withLeakCheck } from "@virga/testkit";
 import { Sandbox, Timings } from "@virga/sandbox";
 import { identifyProcess } from "@virga/vm";
-import type { Host } from "@virga/sandbox";
+import type { Host, RunOptions } from "@virga/sandbox";
+import { DEFAULT_GUEST_PATH } from "../src/explain-start.ts";
 import { checkNoVm, testHome, testHost } from "./test-host.ts";
 
 const qemu = { hypervisor: "qemu", memoryMib: 256 } as const;
@@ -93,10 +94,27 @@ describe("sandboxes on QEMU", { skip: qemuMissing() }, () => {
       // Whoever inherits it may leave it unreaped.
       assert.equal(identifyProcess(pid), undefined);
       assert.equal((await own.run(["true"])).exitCode, 0, "another's sandbox is not touched");
+      const pending = assert.rejects(own.run(["sleep", "60"]), destroyed("run sleep", own.id));
+      const running = await own.spawn(["sleep", "60"]);
+      const exited = assert.rejects(
+        running.exited.catch(async (error: unknown) => {
+          throw await own.explain("run sleep", error);
+        }),
+        destroyed("run sleep", own.id),
+      );
       await own.destroy();
+      await Promise.all([pending, exited]);
+      await assert.rejects(own.run(["true"]), destroyed("run true", own.id));
+      await assert.rejects(own.copyIn(import.meta.filename, "/x"), {
+        code: "VM_DESTROYED",
+      });
       await checkNoVm(home);
     }));
 });
+
+function destroyed(what: string, id: string): { code: string; message: string } {
+  return { code: "VM_DESTROYED", message: `Cannot ${what}: VM "${id}" was destroyed` };
+}
 
 async function hashOfMemory(host: Host): Promise<string> {
   const [key = ""] = await templatesOf(host);
@@ -126,7 +144,16 @@ async function runsCommands(host: Host): Promise<void> {
   assert.deepEqual([killed.exitCode, killed.signal], [137, 9]);
   const late = await sandbox.run(["sleep", "60"], { timeoutMs: 200 });
   assert.equal(late.timedOut, true);
-  await assert.rejects(sandbox.run(["no-such-program"]), { code: "GUEST_NOT_FOUND" });
+  assert.equal((await sandbox.run(["sh", "-c", "echo $PATH"])).stdout, `${DEFAULT_GUEST_PATH}\n`);
+  await assert.rejects(sandbox.run(["no-such-program"]), {
+    code: "GUEST_NOT_FOUND",
+    message: `Cannot run no-such-program: not found in the guest (PATH is ${DEFAULT_GUEST_PATH})`,
+  });
+  const misspelt = { timeout: 1 } as RunOptions;
+  await assert.rejects(sandbox.run(["true"], misspelt), {
+    code: "INVALID_ARGUMENT",
+    message: 'Cannot run true: there is no option "timeout", did you mean "timeoutMs"?',
+  });
   await assert.rejects(sandbox.run(["yes"], { maxOutputBytes: 100_000 }), { code: "CAPACITY" });
   const copied = join(host.home.state, "copied");
   await writeFile(copied, "content");
