@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import type { StdioOptions } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { useTemporaryDirectory } from "@virga/testkit";
+import { virgaCommand } from "@virga/vm";
 import { VERSION } from "virga";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -78,7 +79,7 @@ test("virga doctor reports and changes nothing", async (t) => {
     name: "guest-kernel",
     ok: false,
     detail: "there is none yet",
-    fix: "virga setup",
+    fix: virgaCommand("setup"),
   });
   for (const hypervisor of report.hypervisors) {
     assert.deepEqual(Object.keys(hypervisor), [
@@ -92,8 +93,29 @@ test("virga doctor reports and changes nothing", async (t) => {
     assert.match(hypervisor.reason, /no guest was tried: set-up has not been finished yet$/);
   }
   const text = virga(["doctor"], { VIRGA_HOME: home });
-  assert.match(text.stdout, /^no +guest-kernel +there is none yet\n +fix: virga setup$/m);
+  const [, fix] = /^no +guest-kernel +there is none yet\n +fix: (.*)$/m.exec(text.stdout) ?? [];
+  assert.equal(fix, virgaCommand("setup"));
   assert.equal(spawnSync("ls", [home]).status, 2, "nothing was made");
+});
+
+test("what cannot be run is found before anything is started", async (t) => {
+  const scratch = await useTemporaryDirectory(t);
+  const home = join(scratch, "home");
+  const env = { VIRGA_HOME: home, VIRGA_SETUP: "never" };
+  for (const [args, code, message] of [
+    [[""], 2, "Cannot run: the name of the command is empty"],
+    [["--image", "nothing", "ls"], 2, 'Unknown image "nothing": there is busybox'],
+    [["--memory", "1048576", "ls"], 2, /^Cannot run: --memory 1048576 is more .* has: \d+ MiB$/],
+    [[`--timings=${scratch}`, "ls"], 125, /^Cannot write the timings to .*: EISDIR/],
+    [["--timings=/no/such/file", "ls"], 125, /^Cannot write the timings to .*: ENOENT/],
+  ] as const) {
+    const { status, stdout, stderr } = virga(["run", ...args], env);
+    assert.deepEqual([status, stdout], [code, ""], args.join(" "));
+    const line = /^virga: (.*)\n$/.exec(stderr)?.[1] ?? stderr;
+    if (typeof message === "string") assert.equal(line, message);
+    else assert.match(line, message);
+  }
+  assert.ok(!existsSync(home), "nothing was made");
 });
 
 test("an error of our own ends with 125, its sentence and what to do", () => {

@@ -89,8 +89,6 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     assert.equal((await virga.run(run("--", "sh", "-c", "kill -9 $$"))).code, 137);
     const late = await virga.run(run("--timeout", "0.5", "--", "sleep", "60"));
     assert.deepEqual(late, { code: 124, signal: null, stdout: "", stderr: "" });
-    const image = await virga.run(run("--image", "nothing", "--", "ls"));
-    assert.deepEqual([image.code, image.stderr.startsWith('virga: Image "nothing"')], [125, true]);
     await leavesNothing();
   });
 
@@ -156,6 +154,29 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
       child.stdout?.resume();
       assert.equal(exitCode, code);
       await leavesNothing();
+    });
+  }
+
+  // A terminal's Ctrl-C hits virga and all that it started and that did not leave its group.
+  for (const [when, options, sign] of [
+    ["runs", [], "started"],
+    ["boots", ["--cold", "--verbose"], "VM started"],
+  ] as const) {
+    test(`Ctrl-C of a terminal while the command ${when} ends all of the process group and leaves nothing`, async () => {
+      const script = "echo started; exec sleep 600";
+      const child = virga.start(run(...options, "--", "sh", "-c", script), {
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      const seen = createInterface((when === "runs" ? child.stdout : child.stderr) as Readable);
+      for await (const line of seen) if (line.includes(sign)) break;
+      child.stdout?.resume();
+      child.stderr?.resume();
+      process.kill(-(child.pid as number), "SIGINT");
+      const [exitCode] = await once(child, "exit");
+      assert.equal(exitCode, 130);
+      await leavesNothing();
+      assert.throws(() => process.kill(-(child.pid as number), 0), { code: "ESRCH" });
     });
   }
 

@@ -2,17 +2,14 @@ import { unknownOptions } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
 import type { HypervisorName, Logger } from "@virga/vm";
 import type { Host } from "./host.ts";
+import { DEFAULT_IMAGE, findImage } from "./images/image.ts";
+import { machineLimits } from "./machine-limits.ts";
 import type { OnProgress } from "./progress.ts";
 import type { SetupEvent } from "./setup/setup-options.ts";
 import type { Timings } from "./timings.ts";
 
-/** The image that is built in. */
-const BUILT_IN_IMAGE = "busybox";
-
-const MAX_VCPUS = 255;
 /** What the built-in image boots with; with less its kernel gives up. */
 const MIN_MEMORY_MIB = 96;
-const MAX_MEMORY_MIB = 1024 * 1024;
 
 /** What sandbox to make. Everything has a default. */
 export interface SandboxOptions {
@@ -20,9 +17,9 @@ export interface SandboxOptions {
   readonly image?: string;
   /** Default `auto`: Cloud Hypervisor, then QEMU with KVM, then QEMU by emulation: the first that works. */
   readonly hypervisor?: HypervisorName | "auto";
-  /** Default 1. */
+  /** Default 1; at most the machine's processors, or 8 where it has fewer. */
   readonly vcpus?: number;
-  /** Default 512. */
+  /** Default 512; at most the machine's memory. */
   readonly memoryMib?: number;
   /** Environment of every command, beside `PATH`, `HOME` and `TERM`. */
   readonly env?: Readonly<Record<string, string>>;
@@ -65,10 +62,10 @@ export interface ResolvedSandboxOptions {
   readonly cold: boolean;
 }
 
-/** Applies the defaults. `INVALID_CONFIG` names every problem at once; `UNSUPPORTED` for an image that is not known. */
+/** Applies the defaults. `INVALID_CONFIG` names every problem at once; `NOT_FOUND` for an image that is not known. */
 export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxOptions {
   const resolved: ResolvedSandboxOptions = {
-    image: options.image ?? BUILT_IN_IMAGE,
+    image: options.image ?? DEFAULT_IMAGE,
     hypervisor: options.hypervisor ?? "auto",
     vcpus: options.vcpus ?? 1,
     memoryMib: options.memoryMib ?? 512,
@@ -79,25 +76,20 @@ export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxO
   if (!["auto", "cloud-hypervisor", "qemu"].includes(hypervisor)) {
     problems.push(`hypervisor is "${hypervisor}": it is auto, cloud-hypervisor or qemu`);
   }
-  const wholeNumber = (name: string, value: number, least: number, most: number): void => {
-    if (Number.isSafeInteger(value) && value >= least && value <= most) return;
-    problems.push(`${name} is ${value}: it is a whole number from ${least} to ${most}`);
+  const wholeNumber = (name: string, value: number, least: number, limit: number): void => {
+    if (Number.isSafeInteger(value) && value >= least && value <= limit) return;
+    problems.push(
+      `${name} is ${value}: it is a whole number from ${least} to ${limit} on this machine`,
+    );
   };
-  wholeNumber("vcpus", vcpus, 1, MAX_VCPUS);
-  wholeNumber("memoryMib", memoryMib, MIN_MEMORY_MIB, MAX_MEMORY_MIB);
+  const most = machineLimits();
+  wholeNumber("vcpus", vcpus, 1, most.vcpus);
+  wholeNumber("memoryMib", memoryMib, MIN_MEMORY_MIB, most.memoryMib);
   if (problems.length > 0) {
     throw new VirgaError("INVALID_CONFIG", `Cannot make the sandbox: ${problems.join("; ")}`, {
       details: { problems },
     });
   }
-  if (image !== BUILT_IN_IMAGE) {
-    throw new VirgaError(
-      "UNSUPPORTED",
-      `Image "${image}" is not known: this version has busybox only`,
-      {
-        details: { image, feature: "images" },
-      },
-    );
-  }
+  findImage(image);
   return resolved;
 }

@@ -55,7 +55,7 @@ export class Sandbox implements AsyncDisposable {
 
   /**
    * Makes a sandbox: a clone of the template of its kind, which is made first where there is none yet, or a cold boot. A failure leaves nothing behind.
-   * `INVALID_CONFIG` and `UNSUPPORTED` for options that cannot be met, `SETUP_NEEDED` with the command to run where this machine lacks something.
+   * `INVALID_CONFIG`, `NOT_FOUND` and `UNSUPPORTED` for options that cannot be met, `SETUP_NEEDED` with the command to run where this machine lacks something.
    */
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const { signal, timings = new Timings() } = options;

@@ -97,7 +97,7 @@ test("mode never names what is missing and touches nothing", { skip }, async (t)
     rejectsWith(
       "SETUP_NEEDED",
       /lacks qemu-system.*guest kernel.*VIRGA_SETUP=never forbids/,
-      /^Run: virga setup$/,
+      /^Run: npx virga setup$/,
     ),
   );
   process.env["VIRGA_SETUP"] = "never";

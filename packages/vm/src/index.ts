@@ -36,6 +36,7 @@ export type { ProcessIdentity } from "./launch/process-identity.ts";
 export { acquireLock, tryLock } from "./lock.ts";
 export type { HeldLock, LockMode, LockOptions } from "./lock.ts";
 export { silentLogger } from "./logger.ts";
+export { virgaCommand } from "./virga-command.ts";
 export type { Logger, LogMethod } from "./logger.ts";
 export type { RecoveryOutcome } from "./recover-directory.ts";
 export { hostCpu } from "./snapshot/host-cpu.ts";

@@ -71,6 +71,18 @@ test("every option is passed on", async () => {
   });
 });
 
+test("short forms are those of docker, also run together", async () => {
+  const spaced = await parse("-e", "A=1", "-w", "/tmp", "-ie", "B=2", "--timings", "ls", "-e");
+  const joined = await parse("-eA=1", "-w/tmp", "-ieB=2", "--timings", "ls", "-e");
+  for (const settings of [spaced, joined]) {
+    assert.deepEqual(settings.env, { A: "1", B: "2" });
+    assert.equal(settings.workdir, "/tmp");
+    assert.equal(settings.interactive, true);
+    assert.equal(settings.timings, "");
+    assert.deepEqual(settings.command, ["ls", "-e"]);
+  }
+});
+
 test("what follows the command belongs to it", async () => {
   const words = ["ls", "--cold", "--timings", "-t", "--", "-x", "--help"];
   for (const args of [words, ["--", ...words]]) {

@@ -44,11 +44,11 @@ export function runCommand(run: RunCommandLine): Command {
     .option("--vcpus <n>", "processors", wholeNumber(1, 255), 1)
     .option("--memory <mib>", "memory in MiB", wholeNumber(96, 1_048_576), 512)
     .addOption(
-      new Option("--env <k=v>", "set a variable; K alone takes its value here (repeatable)")
+      new Option("-e, --env <k=v>", "set a variable; K alone takes its value here (repeatable)")
         .argParser(addVariable(process.env))
         .default({}, "none"),
     )
-    .option("--workdir <dir>", "directory in which the command starts", guestDirectory)
+    .option("-w, --workdir <dir>", "directory in which the command starts", guestDirectory)
     .option("--timeout <s>", "end the command after so many seconds (exit code 124)", secondsToMs)
     .addOption(
       new Option(
@@ -120,10 +120,21 @@ function bindTimings(command: Command, args: readonly string[]): string[] {
     // From here on it is the command to run.
     if (word === "--" || !word.startsWith("-")) break;
     if (word === "--timings") bound[index] = `--timings=${STDERR}`;
-    const option = command.options.find(({ long, short }) => word === long || word === short);
-    if (option?.required === true) index++;
+    if (takesNextWord(command, word)) index++;
   }
   return bound;
+}
+
+/** Whether the value of an option is the word after it: of `--env`, `-e` and, with flags before it, `-ie`, but not of `-eK=V`. */
+function takesNextWord({ options }: Command, word: string): boolean {
+  if (word.startsWith("--")) {
+    return options.some(({ long, required }) => required && word === long);
+  }
+  const letters = word.slice(1);
+  const takesValue = (letter: string): boolean =>
+    options.some(({ short, required }) => required && short === `-${letter}`);
+  const first = letters.split("").findIndex(takesValue);
+  return first >= 0 && first === letters.length - 1;
 }
 
 function timingsFile(text: string): string {

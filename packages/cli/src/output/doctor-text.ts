@@ -1,4 +1,5 @@
 import type { DoctorReport } from "@virga/sandbox";
+import { virgaCommand } from "@virga/vm";
 
 /** The report as lines for a person: each check with its mark, and below it what to do where it failed. */
 export function doctorText(report: DoctorReport): string {
@@ -22,7 +23,7 @@ export function doctorText(report: DoctorReport): string {
   lines.push(
     report.ok
       ? `VMs can run here; --hypervisor auto picks ${report.chosen}.`
-      : 'VMs cannot run here yet: see what is marked "no" above, or run: virga setup',
+      : `VMs cannot run here yet: see what is marked "no" above, or run: ${virgaCommand("setup")}`,
   );
   return lines.join("\n");
 }

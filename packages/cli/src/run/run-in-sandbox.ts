@@ -6,17 +6,27 @@ import { reportError } from "../output/report-error.ts";
 import { setupProgress } from "../output/setup-progress.ts";
 import { verboseLogger } from "../output/verbose-logger.ts";
 import { terminalSize } from "./guest-terminal.ts";
+import { checkSettings } from "./check-settings.ts";
+import { openTimings } from "./open-timings.ts";
 import { runProcess } from "./run-process.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { StopSignals } from "./stop-signals.ts";
 import { TimeLimit } from "./time-limit.ts";
 import { wantsStdin } from "./wants-stdin.ts";
-import { writeTimings } from "./write-timings.ts";
 
 /** `virga run`: runs one command in a sandbox of its own, which is gone afterwards in every case. Gives the exit code. */
 export async function runInSandbox(settings: RunSettings): Promise<number> {
   const timings = new Timings();
   timings.add("start", performance.now());
+  try {
+    checkSettings(settings);
+  } catch (error) {
+    reportError(error);
+    return EXIT.usage;
+  }
+  // Before signals are heard: a file may be one whose other end nobody opens.
+  const writeTimings =
+    settings.timings === undefined ? undefined : await openTimings(settings.timings);
   using stop = new StopSignals();
   let exitCode: number;
   try {
@@ -25,9 +35,11 @@ export async function runInSandbox(settings: RunSettings): Promise<number> {
     // Somebody who asks us to stop knows why we do.
     exitCode = stop.exitCode ?? reportError(error, { verbose: settings.verbose });
   }
-  if (settings.timings !== undefined) {
+  if (writeTimings !== undefined) {
     timings.add("total", performance.now());
-    exitCode = (await writeTimings(timings, settings.timings)) ?? exitCode;
+    await writeTimings(timings).catch((error: unknown) => {
+      exitCode = reportError(error);
+    });
   }
   // What nobody reads must not hold up the end that was asked for.
   if (stop.exitCode !== undefined || exitCode === EXIT.timeLimit)

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { mountsMissing, usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
+import { virgaCommand } from "@virga/vm";
 import { homePaths } from "../home.ts";
 import type { CheckDefinition, DoctorContext } from "./check.ts";
 import { doctor } from "./doctor.ts";
@@ -107,7 +108,7 @@ test("a machine where nothing was set up is told so", async (t) => {
   const context = await useMachine(t);
   for (const name of ["guest-kernel", "image-busybox", "agent-and-launcher"]) {
     const { ok, fix } = await check(name, context);
-    assert.deepEqual([ok, fix], [false, "virga setup"], name);
+    assert.deepEqual([ok, fix], [false, virgaCommand("setup")], name);
   }
   assert.equal((await check("directories", context)).ok, true, "they are made when first used");
   assert.equal((await check("node", { ...context, nodeVersion: "24.14.9" })).ok, false);

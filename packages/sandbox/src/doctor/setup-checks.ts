@@ -1,5 +1,5 @@
 import { access, constants, stat } from "node:fs/promises";
-import { errnoOf } from "@virga/vm";
+import { errnoOf, virgaCommand } from "@virga/vm";
 import { currentBusybox } from "../setup/busybox.ts";
 import { currentKernel } from "../setup/kernel/kernel-store.ts";
 import { isNativeReady } from "../setup/native.ts";
@@ -10,7 +10,6 @@ import { RUNTIME_PROGRAMS } from "../setup/setup-steps.ts";
 import type { CheckDefinition } from "./check.ts";
 
 const OLDEST_NODE = [24, 15] as const;
-const setup = "virga setup";
 
 const node: CheckDefinition = {
   name: "node",
@@ -82,7 +81,8 @@ const kernel: CheckDefinition = {
   essential: true,
   run: async ({ home }) => {
     const current = await currentKernel(home.kernel);
-    if (current === undefined) return { ok: false, detail: "there is none yet", fix: setup };
+    if (current === undefined)
+      return { ok: false, detail: "there is none yet", fix: virgaCommand("setup") };
     return { ok: true, detail: `${current.release} of ${current.source}` };
   },
 };
@@ -92,7 +92,8 @@ const busybox: CheckDefinition = {
   essential: true,
   run: async ({ home }) => {
     const path = await currentBusybox(home.busybox);
-    if (path === undefined) return { ok: false, detail: "there is none yet", fix: setup };
+    if (path === undefined)
+      return { ok: false, detail: "there is none yet", fix: virgaCommand("setup") };
     return { ok: true, detail: path };
   },
 };
@@ -108,7 +109,7 @@ const native: CheckDefinition = {
     });
     return ok
       ? { ok, detail: "ready" }
-      : { ok, detail: "not built yet, or built from other sources", fix: setup };
+      : { ok, detail: "not built yet, or built from other sources", fix: virgaCommand("setup") };
   },
 };
 

@@ -1,3 +1,4 @@
+import { DEFAULT_GUEST_PATH } from "../explain-start.ts";
 import { VirgaError } from "@virga/vm";
 
 /** A read-only root file system and what a command in it starts with. */
@@ -18,7 +19,7 @@ const builtin: readonly Image[] = [
   {
     name: DEFAULT_IMAGE,
     environment: {
-      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      PATH: DEFAULT_GUEST_PATH,
       HOME: "/root",
     },
     workdir: "/",

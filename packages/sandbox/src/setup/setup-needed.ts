@@ -1,4 +1,4 @@
-import { VirgaError } from "@virga/vm";
+import { VirgaError, virgaCommand } from "@virga/vm";
 import { installCommand } from "./packages.ts";
 import type { Requirement } from "./requirements.ts";
 
@@ -48,8 +48,8 @@ const reasons = {
 };
 
 function hintOf(lacks: Lacks, why: keyof typeof reasons, command: string | undefined): string {
-  if (why === "forbidden") return "Run: virga setup";
-  if (why !== "no-apt") return `Run: ${command ?? "virga setup"}`;
+  if (why === "forbidden") return `Run: ${virgaCommand("setup")}`;
+  if (why !== "no-apt") return `Run: ${command ?? virgaCommand("setup")}`;
   const parts: string[] = [];
   if (lacks.requirements.length > 0) {
     parts.push(

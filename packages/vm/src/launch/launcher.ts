@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { openSync, closeSync } from "node:fs";
 import type { Duplex } from "node:stream";
+import { virgaCommand } from "../virga-command.ts";
 import { VirgaError, errnoOf, errorText } from "../errors.ts";
 import { identifyProcess } from "./process-identity.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
@@ -97,7 +98,7 @@ async function spawned(child: ChildProcess, launcher: string): Promise<void> {
           {
             cause: error,
             details: { launcher },
-            ...(missing && { hint: "Run `virga setup`." }),
+            ...(missing && { hint: `Run: ${virgaCommand("setup")}` }),
           },
         ),
       );

@@ -5,6 +5,7 @@ import type { HypervisorBuild, HypervisorDriver } from "../hypervisor/port.ts";
 import { identifyBuild } from "../identify-build.ts";
 import { silentLogger } from "../logger.ts";
 import type { Logger } from "../logger.ts";
+import { virgaCommand } from "../virga-command.ts";
 import { cachedVerdict, kvmPresent } from "./kvm-verdict.ts";
 import { trialBoot } from "./trial-boot.ts";
 import type { TrialBoot } from "./trial-boot.ts";
@@ -94,7 +95,7 @@ export function chooseHypervisor(
     `No usable hypervisor${wanted === "auto" ? "" : ` for ${wanted}`}: ${reasons === "" ? "none is known" : reasons}`,
     {
       details: { wanted, probes: candidates },
-      hint: "Run `virga doctor`.",
+      hint: `Run: ${virgaCommand("doctor")}`,
     },
   );
 }

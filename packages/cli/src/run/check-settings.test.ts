@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { totalmem } from "node:os";
+import { test } from "node:test";
+import { checkSettings } from "./check-settings.ts";
+import type { RunSettings } from "./run-settings.ts";
+
+const good: RunSettings = {
+  command: ["true"],
+  image: "busybox",
+  hypervisor: "auto",
+  vcpus: 1,
+  memoryMib: 128,
+  env: {},
+  workdir: undefined,
+  timeoutMs: undefined,
+  copies: [],
+  interactive: false,
+  terminal: false,
+  cold: false,
+  timings: undefined,
+  verbose: false,
+};
+
+test("what this machine can run passes", () => {
+  checkSettings(good);
+  checkSettings({ ...good, command: ["cat", ""], vcpus: 8 });
+});
+
+for (const [name, wrong, message] of [
+  ["an empty command", { command: ["", "x"] }, /^Cannot run: the name of the command is empty$/],
+  ["an image that there is not", { image: "debian" }, /^Unknown image "debian": there is busybox$/],
+  [
+    "more memory than there is",
+    { memoryMib: Math.ceil(totalmem() / 1024 ** 2) + 1 },
+    /^Cannot run: --memory \d+ is more than this machine has: \d+ MiB$/,
+  ],
+  ["a crowd of processors", { vcpus: 100_000 }, /^Cannot run: --vcpus 100000 .*at most \d+$/],
+] as const) {
+  test(`${name} is wrong usage`, () => {
+    assert.throws(() => checkSettings({ ...good, ...wrong }), { message });
+  });
+}
