@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <sys/types.h>
 
 // The other end is the manager's: it sends the go byte, and receives the report of a failing step.
 enum { REPORT_FD = 3 };
@@ -27,6 +28,8 @@ struct limit {
 
 // Every pointer is into argv: nothing is copied.
 struct options {
+  // The parent whose end is the program's too; 0: the program outlives it.
+  pid_t parent;
   const char *cgroup;
   const char *netns;
   const char *netdev;
@@ -53,6 +56,8 @@ void apply_limits(const struct limit limits[RLIM_NLIMITS]);
 // session.c
 void require_descriptors(void);
 void start_session(void);
+// To be called before the go byte. Ends the process itself when `parent` is gone already.
+void die_with_parent(pid_t parent);
 void wait_for_go(void);
 
 // namespaces.c

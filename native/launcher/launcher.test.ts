@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import {
   buildLauncher,
@@ -105,6 +105,28 @@ for (const sanitize of [false, true]) {
       assert.equal((await launched.ended()).report?.step, "session");
     });
 
+    test("the program ends with its parent, where that is wanted", async (t) => {
+      for (const wanted of [true, false]) {
+        const parent = startBelow(t, binary, wanted);
+        const pid = await parent.started;
+        await waitForState(pid, "S");
+        parent.child.kill("SIGKILL");
+        await parent.ended;
+        if (!wanted) {
+          assert.equal(processFile(pid, "comm"), "sleep\n");
+          process.kill(pid, "SIGKILL");
+        }
+        // The program's own end of the pipe is the last one.
+        await parent.released;
+      }
+    });
+
+    test("a parent that is gone already is noticed", async (t) => {
+      const launched = start(t, binary, ["--die-with-parent", "1", ...missing]);
+      const { report, code, stderr } = await launched.ended();
+      assert.deepEqual([report, code, stderr], [undefined, 3, ""]);
+    });
+
     test("a manager that is gone does not hide the exit code", async (t) => {
       const launched = start(t, binary, missing);
       await waitForGoRead(launched.pid);
@@ -159,6 +181,19 @@ for (const sanitize of [false, true]) {
         "too many binds",
         Array.from({ length: 65 * 3 }, (_, i) => ["--bind", "a", "b"][i % 3] ?? ""),
         /more than 64/u,
+      ],
+      ["a parent that is no number", ["--die-with-parent", "x1", "--", "x"], /no number: "x1"/u],
+      ["a parent of number 0", ["--die-with-parent", "0", "--", "x"], /no number: "0"/u],
+      ["an empty parent", ["--die-with-parent", "", "--", "x"], /no number: ""/u],
+      [
+        "a parent beyond all numbers",
+        ["--die-with-parent", "99999999999", "--", "x"],
+        /no number/u,
+      ],
+      [
+        "two parents",
+        ["--die-with-parent", "1", "--die-with-parent", "1", "--", "x"],
+        /twice: "--die-with-parent"/u,
       ],
       ["an environment entry without name", ["--env", "=x", "--", "x"], /not NAME=VALUE: "=x"/u],
       ["one without value", ["--env", "PATH", "--", "x"], /not NAME=VALUE: "PATH"/u],
@@ -237,6 +272,26 @@ for (const sanitize of [false, true]) {
       });
     });
   });
+}
+
+/** A parent that lets the launcher become a program which only that parent, or a signal, ends. */
+function startBelow(t: TestContext, binary: string, wanted: boolean) {
+  const parent = `
+    const [binary, wanted] = process.argv.slice(1);
+    const args = wanted === "true" ? ["--die-with-parent", String(process.pid)] : [];
+    const child = require("node:child_process").spawn(binary, [...args, "--", "/bin/sleep", "600"], {
+      stdio: ["ignore", 3, "ignore", "pipe"],
+    });
+    child.stdio[3].write("g");
+    child.stdio[3].on("end", () => console.log(child.pid)).resume();`;
+  const child = spawn(process.execPath, ["-e", parent, binary, String(wanted)], {
+    stdio: ["ignore", "pipe", "inherit", "pipe"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const held = child.stdio[3];
+  assert.ok(child.stdout && held && "resume" in held);
+  const started = once(child.stdout, "data").then(([line]) => Number(String(line)));
+  return { child, started, ended: once(child, "exit"), released: once(held.resume(), "close") };
 }
 
 async function waitForGoRead(pid: number): Promise<void> {

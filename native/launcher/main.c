@@ -11,6 +11,7 @@ int main(int argc, char **argv) {
 
   require_descriptors();
   start_session();
+  if (options.parent != 0) die_with_parent(options.parent);
   wait_for_go();
 
   if (options.cgroup != NULL) join_cgroup(options.cgroup);

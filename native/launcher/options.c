@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +23,19 @@ static void take_once(const char **place, char **argv, int *index) {
   const char *option = argv[*index];
   if (*place != NULL) fail_usage("an option is given twice", option);
   *place = take_value(argv, index, option);
+}
+
+static void take_parent(struct options *options, char **argv, int *index) {
+  const char *option = argv[*index];
+  if (options->parent != 0) fail_usage("an option is given twice", option);
+  const char *text = take_value(argv, index, option);
+  long pid = 0;
+  for (const char *at = text; *at != '\0'; at++) {
+    if (*at < '0' || *at > '9' || pid > (INT_MAX - 9) / 10) fail_usage("a process id is no number", text);
+    pid = pid * 10 + (*at - '0');
+  }
+  if (pid == 0) fail_usage("a process id is no number", text);
+  options->parent = (pid_t)pid;
 }
 
 static void take_bind(struct options *options, char **argv, int *index, bool read_only) {
@@ -49,7 +63,9 @@ void parse_options(int argc, char **argv, struct options *options) {
   int i = 1;
   for (; argv[i] != NULL && strcmp(argv[i], "--") != 0; i++) {
     const char *option = argv[i];
-    if (strcmp(option, "--cgroup") == 0) {
+    if (strcmp(option, "--die-with-parent") == 0) {
+      take_parent(options, argv, &i);
+    } else if (strcmp(option, "--cgroup") == 0) {
       take_once(&options->cgroup, argv, &i);
     } else if (strcmp(option, "--netns") == 0) {
       take_once(&options->netns, argv, &i);

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "launcher.h"
@@ -16,6 +18,13 @@ void require_descriptors(void) {
 // Out of the manager's session, so that a terminal's hang-up or Ctrl-C there does not reach the VMM.
 void start_session(void) {
   if (setsid() < 0) fail("session", errno, NULL);
+}
+
+// Kept over exec, unless the program is set-uid or has file capabilities; a change of user ids would clear it.
+void die_with_parent(pid_t parent) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail("parent", errno, NULL);
+  // One that died before that call sends no signal any more, and may have left a go byte behind.
+  if (getppid() != parent) _exit(EXIT_NO_GO);
 }
 
 void wait_for_go(void) {

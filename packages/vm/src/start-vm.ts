@@ -37,6 +37,7 @@ export interface StartOptions {
   readonly build: HypervisorBuild;
   readonly launcher: string;
   readonly isolated: boolean;
+  readonly diesWithParent: boolean;
   /** Restore from this snapshot instead of booting. */
   readonly source: SnapshotSource | undefined;
   /** Why this restore mode, for the record. */
@@ -111,6 +112,7 @@ async function start(
       mountNamespace: options.isolated,
       binds,
       rlimits: RLIMITS,
+      diesWithParent: options.diesWithParent,
     }),
   );
   const process = watchChild(held.child, held.identity);
@@ -123,7 +125,7 @@ async function start(
     writeRecord(layout.record, record, { durable: false }),
   );
   await operation.step("launch", () =>
-    held.go(Math.max(1, Math.ceil(deadline - performance.now()))),
+    held.go(Math.max(1, Math.ceil(deadline - performance.now())), signal),
   );
   const control = driver.control(context);
   undo.add("close the control connection", () => control.close());

@@ -39,6 +39,8 @@ export interface VmManagerOptions {
   readonly logger?: Logger;
   /** `auto` (default) finds out by a trial launch whether VMMs can have namespaces of their own; `off` forbids it. */
   readonly isolation?: "auto" | "off";
+  /** Whether VMs end with this process, however it ends. Default: they outlive it, and any process finds them again. */
+  readonly endsWithProcess?: boolean;
 }
 
 /** Options every operation takes. */
@@ -307,6 +309,7 @@ export class VmManager {
         build,
         launcher: this.#options.launcher,
         isolated,
+        diesWithParent: this.#options.endsWithProcess ?? false,
         source,
         restoreReason,
         signal,

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
-import { readdirSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { testProgram } from "@virga/testkit";
+import { isSameProcess } from "../src/launch/process-identity.ts";
+import { watchProcess } from "../src/launch/vmm-process.ts";
 import { silentLogger } from "../src/logger.ts";
 import { trialBoot } from "../src/probe/trial-boot.ts";
+import type { VmRecord } from "../src/record.ts";
 import { drivers, testOnFakes, untilCalled } from "./with-fake.ts";
 
 /** What a trial needs besides how long it may take. */
@@ -41,9 +46,55 @@ testOnFakes("a trial guest that hangs is no working accelerator", {}, async ({ f
     await untilCalled(fake, ["cont", "vm.boot"]);
     abort.abort(new Error("no patience"));
     await refused;
-    const left = readdirSync(place.scratch).filter((name) => name.startsWith("virga-trial-"));
-    assert.deepEqual(left, []);
+    assert.deepEqual(trialDirectories(place.scratch), []);
   } finally {
     delete process.env["TMPDIR"];
   }
 });
+
+/** Runs a trial boot that does not end by itself. */
+const trial = `
+import { cloudHypervisorDriver, qemuDriver, silentLogger } from "@virga/vm";
+import { trialBoot } from ${JSON.stringify(new URL("../src/probe/trial-boot.ts", import.meta.url).href)};
+const [name, binary, launcher, kernel] = process.argv.slice(1);
+const driver = name === "qemu" ? qemuDriver() : cloudHypervisorDriver;
+await trialBoot({ driver, binary, launcher, kernel, timeoutMs: 600_000, logger: silentLogger });
+`;
+
+testOnFakes("a trial whose process is killed leaves nothing", {}, async ({ fake, place }) => {
+  const driver = drivers.find(({ name }) => name === fake.name);
+  assert.ok(driver !== undefined);
+  const options = await trialOn(driver, fake.binary, place.scratch);
+  const nodeOptions = ["--conditions=virga-source", "--no-warnings", "--input-type=module"];
+  const child = spawn(
+    process.execPath,
+    [...nodeOptions, "--eval", trial, fake.name, fake.binary, options.launcher, options.kernel],
+    { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, TMPDIR: place.scratch } },
+  );
+  const ended = once(child, "exit");
+  try {
+    await untilCalled(fake, ["cont", "vm.boot"]);
+    const [stale = ""] = trialDirectories(place.scratch);
+    const record = readFileSync(join(place.scratch, stale, "trial", "vm.json"), "utf8");
+    const { process: vmm } = JSON.parse(record) as VmRecord;
+    assert.ok(vmm !== undefined && isSameProcess(vmm));
+    child.kill("SIGKILL");
+    await ended;
+    await watchProcess(vmm).exited;
+  } finally {
+    child.kill("SIGKILL");
+  }
+  assert.equal(trialDirectories(place.scratch).length, 1);
+  process.env["TMPDIR"] = place.scratch;
+  try {
+    fake.set({ calls: { boot: { do: "die", signal: "SIGSEGV" } } });
+    await trialBoot({ ...options, timeoutMs: 60_000 });
+  } finally {
+    delete process.env["TMPDIR"];
+  }
+  assert.deepEqual(trialDirectories(place.scratch), []);
+});
+
+function trialDirectories(directory: string): string[] {
+  return readdirSync(directory).filter((name) => name.startsWith("virga-trial-"));
+}

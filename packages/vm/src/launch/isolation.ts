@@ -1,6 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
 import { FIXED_VM_PATH } from "../directory.ts";
 import { errorText } from "../errors.ts";
 import { spawnHeld } from "./launcher.ts";
@@ -15,29 +13,33 @@ export interface Isolation {
 
 const TRIAL_MS = 5_000;
 
-/** Finds out by a trial launch: being uid 0 says little inside a container. */
-export async function probeIsolation(launcher: string): Promise<Isolation> {
+/** Finds out by a trial launch: being uid 0 says little inside a container. Whatever happens to this process, nothing of the trial is left. */
+export async function probeIsolation(launcher: string, timeoutMs = TRIAL_MS): Promise<Isolation> {
   if (process.getuid?.() !== 0) return { isolated: false, reason: "not running as root" };
-  const directory = await mkdtemp(join(tmpdir(), "virga-isolation-"));
   try {
     await mkdir(FIXED_VM_PATH, { recursive: true, mode: 0o700 });
     const held = await spawnHeld({
       launcher,
       argv: [launcher, "--version"],
-      logPath: join(directory, "log"),
+      logPath: "/dev/null",
       networkNamespace: "new",
       mountNamespace: true,
-      binds: [{ source: directory, target: FIXED_VM_PATH, readonly: false }],
+      binds: [{ source: FIXED_VM_PATH, target: FIXED_VM_PATH, readonly: false }],
       rlimits: {},
+      diesWithParent: true,
     });
-    const process = watchChild(held.child, held.identity);
-    process.keepAlive(true);
-    await held.go(TRIAL_MS);
-    await process.exited;
+    const trial = watchChild(held.child, held.identity);
+    trial.keepAlive(true);
+    try {
+      await held.go(timeoutMs);
+    } catch (error) {
+      trial.signal("SIGKILL");
+      throw error;
+    } finally {
+      await trial.exited;
+    }
     return { isolated: true, reason: "a trial launch got namespaces of its own" };
   } catch (error) {
     return { isolated: false, reason: errorText(error) };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
   }
 }

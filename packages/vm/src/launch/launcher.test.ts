@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import test from "node:test";
-import { launchError, launcherArguments } from "./launcher.ts";
+import { rejectsWithCode, useTemporaryDirectory } from "@virga/testkit";
+import { launchError, launcherArguments, spawnHeld } from "./launcher.ts";
 
 const argv = ["/usr/bin/vmm", "--api-socket", "x"] as const;
 
@@ -29,6 +33,32 @@ test("arguments come in the launcher's order, binds only with a mount namespace"
     }),
     ["--rlimit", "core=0", "--", ...argv],
   );
+  const bound = launcherArguments({ ...options, mountNamespace: false, diesWithParent: true });
+  assert.deepEqual(bound.slice(0, 2), ["--die-with-parent", String(process.pid)]);
+});
+
+test("an abort ends the wait for a launcher that does not come to its end", async (t) => {
+  const directory = await useTemporaryDirectory(t);
+  const launcher = join(directory, "launcher");
+  await writeFile(launcher, "#!/bin/sh\nexec sleep 600\n", { mode: 0o755 });
+  const held = await spawnHeld({
+    launcher,
+    argv: ["/bin/true"],
+    logPath: "/dev/null",
+    mountNamespace: false,
+    binds: [],
+    rlimits: {},
+  });
+  const ended = once(held.child, "exit");
+  try {
+    const abort = new AbortController();
+    const going = rejectsWithCode(held.go(600_000, abort.signal), "ABORTED");
+    abort.abort(new Error("no patience"));
+    await going;
+  } finally {
+    held.child.kill("SIGKILL");
+    await ended;
+  }
 });
 
 test("a report becomes one sentence naming step, path and errno", () => {

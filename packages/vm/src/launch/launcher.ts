@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { openSync, closeSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { virgaCommand } from "../virga-command.ts";
-import { VirgaError, errnoOf, errorText } from "../errors.ts";
+import { VirgaError, abortedError, errnoOf, errorText } from "../errors.ts";
 import { identifyProcess } from "./process-identity.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 
@@ -29,19 +29,22 @@ export interface LauncherOptions {
   readonly binds: readonly BindMount[];
   readonly rlimits: Readonly<Record<string, number>>;
   readonly cgroup?: string | undefined;
+  /** Whether the VMM is killed when this process ends (the thread that started it, where it has several). Default: it lives on. */
+  readonly diesWithParent?: boolean | undefined;
 }
 
 /** A launcher that was spawned and waits for its go. */
 export interface HeldLaunch {
   readonly child: ChildProcess;
   readonly identity: ProcessIdentity;
-  /** Lets it go on; resolves when it has become the VMM. `LAUNCH_FAILED` names the failing step, path and errno. */
-  go(timeoutMs: number): Promise<void>;
+  /** Lets it go on; resolves when it has become the VMM. `LAUNCH_FAILED` names the failing step, path and errno; `ABORTED` by the signal. */
+  go(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** The launcher's command line. */
 export function launcherArguments(options: LauncherOptions): string[] {
   const args: string[] = [];
+  if (options.diesWithParent === true) args.push("--die-with-parent", String(process.pid));
   if (options.cgroup !== undefined) args.push("--cgroup", options.cgroup);
   if (options.networkNamespace !== undefined) args.push("--netns", options.networkNamespace);
   if (options.networkDevice !== undefined) args.push("--netdev", options.networkDevice);
@@ -83,7 +86,7 @@ export async function spawnHeld(options: LauncherOptions): Promise<HeldLaunch> {
       },
     );
   }
-  return { child, identity, go: (timeoutMs) => release(pipe, options, timeoutMs) };
+  return { child, identity, go: (timeoutMs, signal) => release(pipe, options, timeoutMs, signal) };
 }
 
 async function spawned(child: ChildProcess, launcher: string): Promise<void> {
@@ -108,7 +111,13 @@ async function spawned(child: ChildProcess, launcher: string): Promise<void> {
 
 const MAX_REPORT_BYTES = 16_384;
 
-async function release(pipe: Duplex, options: LauncherOptions, timeoutMs: number): Promise<void> {
+async function release(
+  pipe: Duplex,
+  options: LauncherOptions,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let onAbort: (() => void) | undefined;
   const report = await new Promise<string>((resolve, reject) => {
     let text = "";
     const timer = setTimeout(() => {
@@ -122,6 +131,10 @@ async function release(pipe: Duplex, options: LauncherOptions, timeoutMs: number
       clearTimeout(timer);
       run();
     };
+    onAbort = () => {
+      if (signal !== undefined) settle(() => reject(abortedError("starting the VMM", signal)));
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
     pipe.on("data", (chunk: Buffer) => {
       if (text.length < MAX_REPORT_BYTES) text += chunk.toString("utf8");
     });
@@ -130,8 +143,12 @@ async function release(pipe: Duplex, options: LauncherOptions, timeoutMs: number
       // A launcher that failed before its go has reported already; then writing the go breaks the pipe.
       settle(() => (text === "" ? reject(brokenPipe(error)) : resolve(text)));
     });
-    pipe.write("g");
-  }).finally(() => pipe.destroy());
+    if (signal?.aborted === true) onAbort();
+    else pipe.write("g");
+  }).finally(() => {
+    if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
+    pipe.destroy();
+  });
   // End without a word means that exec succeeded (or that somebody killed the process: its watch tells).
   if (report !== "") throw launchError(report, options);
 }

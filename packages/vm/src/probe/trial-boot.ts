@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../errors.ts";
 import type { HypervisorDriver } from "../hypervisor/port.ts";
 import type { Logger } from "../logger.ts";
 import { VmManager } from "../vm-manager.ts";
+import { makeTrialDirectory, sweepTrialDirectories } from "./trial-directory.ts";
 
 /** What a trial boot showed. */
 export interface TrialBoot {
@@ -32,12 +30,17 @@ const MEMORY_MIB = 128;
 
 /**
  * Boots the kernel without a root file system: it goes through its whole boot, finds no root, panics and reboots, which ends the VM. A guest that
- * does not get there in time hangs.
+ * does not get there in time hangs. Its VMM ends with this process, and what a killed process left of an earlier trial is removed.
  */
 export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
-  const { driver, binary, launcher, kernel, timeoutMs, logger, signal } = options;
-  const directory = await mkdtemp(join(tmpdir(), "virga-trial-"));
-  const manager = new VmManager({ directory, launcher, drivers: [driver], logger });
+  const { driver, binary, kernel, timeoutMs, logger, signal } = options;
+  await sweepTrialDirectories((stale) => clear(managerOf(options, stale))).catch(
+    (error: unknown) => {
+      logger.warn({ error }, "cannot remove what an earlier trial boot left");
+    },
+  );
+  const directory = makeTrialDirectory();
+  const manager = managerOf(options, directory.path);
   const deadline = AbortSignal.timeout(timeoutMs);
   const stop = new AbortController();
   const ends = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
@@ -76,6 +79,16 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
   } finally {
     stop.abort();
     await Promise.allSettled(manager.list().map((vm) => vm.destroy()));
-    await rm(directory, { recursive: true, force: true });
+    await directory.remove();
   }
+}
+
+function managerOf({ driver, launcher, logger }: TrialBootOptions, directory: string): VmManager {
+  return new VmManager({ directory, launcher, drivers: [driver], logger, endsWithProcess: true });
+}
+
+/** Ends and removes every VM in a directory of a process that has died. */
+async function clear(manager: VmManager): Promise<void> {
+  await manager.recover();
+  await Promise.all(manager.list().map((vm) => vm.destroy()));
 }
