@@ -25,6 +25,9 @@ extern const struct service agent_service;
 
 /* The operations. Each checks its request and answers, now or later. */
 void exec_request(struct connection *connection, const struct value *request);
+void attach_request(struct connection *connection, const struct value *request);
+void signal_request(struct connection *connection, const struct value *request);
+void execs_request(struct connection *connection);
 void init_request(struct connection *connection, const struct value *request);
 void prepare_request(struct connection *connection, const struct value *request);
 void thaw_request(struct connection *connection);

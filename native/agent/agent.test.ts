@@ -152,6 +152,7 @@ describe("agent", { skip: compilerSkip }, () => {
     const client = start(t);
     const good = { argv: ["true"], stdin: false };
     const pty = { rows: 1, cols: 1 };
+    const many = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, 1]));
     const cases: [string, Record<string, never> | object, RegExp][] = [
       ["exec", {}, /stdin/u],
       ["exec", { ...good, stdin: 1 }, /stdin/u],
@@ -173,6 +174,22 @@ describe("agent", { skip: compilerSkip }, () => {
       ["exec", { ...good, timeoutMs: 0 }, /timeoutMs/u],
       ["exec", { ...good, detach: "yes" }, /detach/u],
       ["exec", { ...good, inheritEnv: 0 }, /inheritEnv/u],
+      ["exec", { ...good, user: 1 }, /user/u],
+      ["exec", { ...good, user: "x".repeat(64) }, /user/u],
+      ["exec", { ...good, tag: "x".repeat(64) }, /tag/u],
+      ["exec", { ...good, login: 1 }, /login/u],
+      ["exec", { ...good, ringBytes: 1_048_577 }, /ringBytes/u],
+      ["exec", { ...good, limits: [] }, /limits is not a map/u],
+      ["exec", { ...good, limits: { files: 1 } }, /limit that does not exist/u],
+      ["exec", { ...good, limits: { nofile: -2 } }, /limits must/u],
+      ["exec", { ...good, limits: { nofile: [1] } }, /limits must/u],
+      ["exec", { ...good, limits: { nofile: [2, 1] } }, /soft at most hard/u],
+      ["exec", { ...good, limits: many }, /more than 16/u],
+      ["attach", {}, /pid or by its tag/u],
+      ["attach", { pid: 1, tag: "a" }, /pid or by its tag/u],
+      ["attach", { pid: 1, replay: 1 }, /replay/u],
+      ["signal", { pid: 1 }, /signal is not/u],
+      ["signal", { pid: 0, signal: 1 }, /pid or by its tag/u],
       ["prepare", {}, /timeoutMs/u],
       ["shutdown", { mode: "off" }, /mode/u],
       ...initCases(),
@@ -197,13 +214,51 @@ describe("agent", { skip: compilerSkip }, () => {
     while (!(await run(client, ["true"]).catch(() => false))) await sleep(1);
   });
 
+  test("users, login shells and limits, and another host for a program", async (t) => {
+    const client = start(t);
+    const { user, limits } = { user: "daemon", limits: { nofile: [20, 40] as const } };
+    const script = "ulimit -n; id -un";
+    if (process.getuid?.() === 0) {
+      const { stdout } = await run(client, ["sh", "-c", script], { user, limits });
+      assert.equal(stdout, "20\ndaemon\n");
+      assert.equal((await run(client, ["-c", "exit 3"], { login: true })).exit.code, 3);
+    }
+    await assert.rejects(
+      client.exec(["true"], { user: "no-such-user" }),
+      matching("GUEST_NOT_FOUND", /no such user/u),
+    );
+    await assert.rejects(
+      client.exec(["true"], { limits: { nofile: 2 ** 40 } }),
+      matching("GUEST_FAILED", /Cannot set the limits of "true"/u),
+    );
+    const child = await client.exec(["sh", "-c", "seq 100000; cat"], {
+      detach: true,
+      stdin: true,
+      tag: "one",
+      ringBytes: 5_000,
+    });
+    await new Promise((resolve) => child.stdin.write(Buffer.alloc(100_000, "x"), resolve));
+    await child.close();
+    const next = await client.attach({ tag: "one" });
+    await client.attach({ tag: "one" }).then((third) => third.close());
+    await assert.rejects(next.exited, matching("GUEST_TAKEN_OVER", /took over/u));
+    const last = await client.attach({ tag: "one" });
+    last.stdin.end("done");
+    assert.match(await text(last.stdout), /x+done$/u);
+    assert.equal((await last.exited).code, 0);
+    // One that nobody asks for is freed with the agent.
+    const left = await client.exec(["echo"], { detach: true, tag: "left" });
+    await left.close();
+    await client.signal({ tag: "left" }, "SIGTERM");
+    assert.ok((await client.processes()).length >= 1);
+  });
+
   test("a lost connection kills, but what was detached goes on and its output is dropped", async (t) => {
     const client = start(t);
     const directory = mkdtempSync(join(tmpdir(), "virga-agent-"));
     t.after(() => rmSync(directory, { recursive: true }));
     const done = join(directory, "done");
-    // `cat` ends because nobody will write to it any more.
-    const script = `echo $$; cat; yes | head -c 1000000; touch ${done}`;
+    const script = `echo $$; yes | head -c 1000000; touch ${done}`;
     for (const detach of [true, false]) {
       const child = await client.exec(["sh", "-c", script], { stdin: true, detach });
       const pid = Number(await once(child.stdout, "data"));

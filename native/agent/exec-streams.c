@@ -35,11 +35,14 @@ void exec_streams_close(struct exec *exec) {
   exec_stream_close(&exec->err);
   free(exec->queue);
   exec->queue = NULL;
-  exec->queue_start = exec->queue_length = 0;
+  exec->queue_start = exec->queue_length = exec->queue_foreign = 0;
 }
 
+/* Bytes are consumed in their order, those of an earlier host first. */
 static void consumed(struct exec *exec, size_t length) {
-  if (exec->connection != NULL) channel_consumed(&exec->connection->channel, length);
+  size_t foreign = length < exec->queue_foreign ? length : exec->queue_foreign;
+  exec->queue_foreign -= foreign;
+  if (exec->connection != NULL && length > foreign) channel_consumed(&exec->connection->channel, length - foreign);
 }
 
 void exec_input_drop(struct exec *exec) {
@@ -158,7 +161,7 @@ int exec_streams_open(struct exec *exec, int in, int out, int err) {
 }
 
 /* Reads at most `room` bytes; 0 when there is nothing now or nothing more (then the stream is closed). */
-static size_t take(const struct exec *exec, struct stream *stream, size_t room) {
+static size_t take(struct exec *exec, struct stream *stream, size_t room) {
   if (stream->source.fd < 0 || !stream->ready || room == 0) return 0;
   if (room > CHUNK) room = CHUNK;
   if (exec->tail && room > stream->tail_left) room = stream->tail_left;
@@ -168,6 +171,7 @@ static size_t take(const struct exec *exec, struct stream *stream, size_t room) 
   } while (got < 0 && errno == EINTR);
   if (got > 0) {
     if (exec->tail) stream->tail_left -= (size_t)got;
+    ring_add(&exec->ring, stream == &exec->err ? STREAM_ERR : STREAM_OUT, chunk, (size_t)got);
     return (size_t)got;
   }
   bool nothing_now = got < 0 && errno == EAGAIN;
@@ -191,9 +195,21 @@ static bool send_stream(struct exec *exec, struct stream *stream, uint8_t number
   return true;
 }
 
+/* False when there is no room now. */
+static bool replay(struct exec *exec) {
+  struct channel *channel = &exec->connection->channel;
+  size_t room = channel_room(channel);
+  uint8_t stream;
+  if (room == 0) return false;
+  size_t length = ring_read(&exec->ring, &exec->replay, chunk, room, &stream);
+  if (length > 0) channel_data(channel, stream, chunk, length);
+  return true;
+}
+
 bool exec_produce(struct exec *exec) {
   /* While all stands still the agent's output drains, and nothing is added to it. */
   if (exec->state != EXEC_RUNNING || agent.prepared) return false;
+  if (exec->replay.active) return replay(exec);
   for (int i = 0; i < 2; i++) {
     exec->err_first = !exec->err_first;
     if (exec->err_first ? send_stream(exec, &exec->err, STREAM_ERR) : send_stream(exec, &exec->out, STREAM_OUT)) {
@@ -221,6 +237,8 @@ void exec_streams_finish(struct exec *exec) {
 
 void exec_discard(struct exec *exec) {
   bool more = false;
+  /* It is read when it goes on: see exec-clocks.c. */
+  if (agent.prepared) return;
   for (int turn = 0; turn < TURN_READS; turn++) {
     more = take(exec, &exec->out, CHUNK) > 0;
     more = take(exec, &exec->err, CHUNK) > 0 || more;

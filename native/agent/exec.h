@@ -2,15 +2,17 @@
 #define VIRGA_EXEC_H
 
 #include "connection.h"
+#include "exec-ring.h"
 
 #include <sys/types.h>
 
 /*
- * One program that a host started: from its REQUEST to its END, or, without a host, to its end.
- * exec-request.c starts it, exec-life.c ends it, exec-streams.c moves its bytes.
+ * One program that a host started: from its REQUEST to its END. One without a host stays, also when it has ended,
+ * until a host has been told or its place is wanted. exec-request.c starts it, exec-life.c ends it, exec-streams.c
+ * moves its bytes, exec-attach.c gives it another host.
  */
 
-enum { EXECS_MAX = 64 };
+enum { EXECS_MAX = 64, EXEC_TAG_SIZE = 64, EXEC_RING_USUAL = 65536, EXEC_RING_MOST = 1048576 };
 
 enum exec_state {
   EXEC_FREE,
@@ -38,6 +40,10 @@ struct exec {
   /* NULL once the host is gone. */
   struct connection *connection;
   bool detach, is_terminal;
+  /* Grows with each start: the pid of one that has ended may be another's now. */
+  uint64_t number;
+  uint64_t started_ms;
+  char tag[EXEC_TAG_SIZE];
   int leaf_fd;
   unsigned leaf_number;
   struct source report;
@@ -45,6 +51,8 @@ struct exec {
   /* Bytes for stdin that it has not taken; the host's window bounds them. */
   uint8_t *queue;
   size_t queue_start, queue_length;
+  /* How many of these an earlier host sent: nobody is owed them. */
+  size_t queue_foreign;
   bool in_ended;
   /* Its time limit, and after its end that of background children that hold its streams. */
   struct timer limit, drain;
@@ -53,6 +61,10 @@ struct exec {
   bool timed_out;
   /* The drain is over: what may still be read is what was there then. */
   bool tail;
+  /* Its last output (of one that may be without a host), its size, and how far a host that came later has got in it. */
+  struct ring ring;
+  size_t ring_bytes;
+  struct ring_reader replay;
   /* Whose turn it is, so that neither stream keeps the other waiting. */
   bool err_first;
   /* More to read and drop after the others had their turn. */
@@ -60,7 +72,7 @@ struct exec {
   bool exited, exit_sent;
   int status;
   /* What to say when it cannot be started. */
-  char program[128], cwd[128];
+  char program[128], cwd[128], user[64];
 };
 
 extern struct exec execs[EXECS_MAX];
@@ -78,11 +90,27 @@ void exec_kill(struct exec *exec);
 /* A child has been reaped: whether it was an exec's. */
 bool exec_reaped(pid_t pid, int status);
 void exec_control(struct exec *exec, const struct value *control);
-/* Around the time in which everything stands still. */
+void exec_signal(struct exec *exec, int number, bool group);
+/* By its tag, or by its pid when that is empty; of several the one started last. NULL: none. */
+struct exec *exec_find(int64_t pid, const char *tag);
+/* It has the host `connection`, or none (NULL) when it is to be without. */
+void exec_set_host(struct exec *exec, struct connection *connection);
+/* Its END. */
+void exec_end_operation(struct exec *exec);
+/* exec-clocks.c: around the time in which everything stands still. */
 void exec_stop_clocks(void);
 void exec_start_clocks(void);
 /* Frees it when nothing is left of it. */
 void exec_settle(struct exec *exec);
+
+/* exec-answers.c */
+struct spawn_report;
+void exec_answer_started(struct exec *exec);
+void exec_answer_failed(const struct exec *exec, const struct spawn_report *report);
+void exec_send_exit(struct exec *exec);
+/* Its exit as keys of a map, and how many they are. */
+uint32_t exec_exit_keys(const struct exec *exec);
+void exec_write_exit(struct writer *writer, const struct exec *exec);
 
 /* exec-streams.c */
 /* Takes over descriptors, -1 for none; all must not block. */

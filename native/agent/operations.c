@@ -56,6 +56,12 @@ static void on_request(struct connection *connection, const struct value *reques
     ping(connection);
   } else if (value_is(&op, "exec")) {
     exec_request(connection, request);
+  } else if (value_is(&op, "attach")) {
+    attach_request(connection, request);
+  } else if (value_is(&op, "signal")) {
+    signal_request(connection, request);
+  } else if (value_is(&op, "execs")) {
+    execs_request(connection);
   } else if (value_is(&op, "init")) {
     init_request(connection, request);
   } else if (value_is(&op, "prepare")) {

@@ -282,7 +282,12 @@ message("request exec", {
   cwd: "/tmp",
   stdin: true,
   pty: { rows: 24, cols: 80, term: "xterm-256color" },
+  user: "daemon",
+  login: false,
+  limits: { nofile: [1024, -1], core: 0 },
   detach: false,
+  tag: "job",
+  ringBytes: 65_536,
   timeoutMs: 60_000,
   inheritEnv: true,
 });
@@ -305,6 +310,25 @@ message("response not frozen", {
   message: "User processes did not freeze within 2000 ms",
   pids: [77, 78],
 });
+message("request attach", { op: "attach", tag: "job", replay: true });
+message("response attach", {
+  ok: true,
+  pid: 42,
+  pty: false,
+  stdin: true,
+  outFrom: 4_294_967_296,
+  errFrom: 0,
+});
+message("request execs", { op: "execs" });
+message("response execs", {
+  ok: true,
+  execs: [
+    { pid: 42, tag: "job", program: "make", pty: false, attached: true, startedMs: 1000 },
+    { pid: 7, program: "sh", pty: true, attached: false, startedMs: 5, signal: 9, timedOut: true },
+  ],
+});
+message("request signal", { op: "signal", pid: 42, signal: 15, group: false });
+message("event taken", { event: "taken" });
 message("event exit code", { event: "exit", code: 3 });
 message("event exit signal", { event: "exit", signal: 11, core: true });
 message("event exit timed out", { event: "exit", signal: 9, timedOut: true });

@@ -48,7 +48,14 @@ export async function feed(pieces: readonly Buffer[]): Promise<Outcome> {
   const deadline = new Deadline("exec", 60_000, undefined);
   const options = { stdin: true };
   const request = encodeMessage(execRequest(["sh"], options));
-  const starting = startProcess({ session, request, options, deadline, release: () => {} });
+  const starting = startProcess({
+    session,
+    op: "exec",
+    request,
+    options,
+    deadline,
+    release: () => {},
+  });
   let child: GuestProcess | undefined;
   let failure: unknown;
   const settled = starting.then(

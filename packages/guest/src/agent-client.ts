@@ -3,6 +3,7 @@ import { Deadline } from "./deadline.ts";
 import { startProcess } from "./exec-operation.ts";
 import { type ExecOptions, execRequest } from "./exec-request.ts";
 import type { GuestProcess } from "./guest-process.ts";
+import { linuxSignal } from "./linux-signals.ts";
 import type { GuestLogger } from "./logger.ts";
 import { encodeMessage } from "./message-encode.ts";
 import type { MessageFields, MessageMap } from "./message.ts";
@@ -15,6 +16,12 @@ import {
   parsePing,
   parseStats,
 } from "./operations.ts";
+import {
+  type GuestProcessInfo,
+  parseProcesses,
+  type ProcessTarget,
+  targetFields,
+} from "./process-list.ts";
 import { runRequest } from "./run-request.ts";
 import { SessionPool } from "./session-pool.ts";
 
@@ -38,6 +45,16 @@ export interface CallOptions {
   /** Milliseconds until the agent must have welcomed us; when given, `timeoutMs` begins only then. */
   readonly connectTimeoutMs?: number;
   /** Ends the call when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** How to take over a process. */
+export interface AttachOptions {
+  /** Whether what was kept of its last output comes first. Default true. */
+  readonly replay?: boolean;
+  /** Milliseconds until the agent must have answered. Default: that of the client. */
+  readonly startTimeoutMs?: number;
+  /** Gives the process up when aborted, as {@link GuestProcess.close}. */
   readonly signal?: AbortSignal;
 }
 
@@ -65,25 +82,44 @@ export class AgentClient implements AsyncDisposable {
   /**
    * Starts a process. Resolves when it runs; the process keeps its connection until it and its output have ended.
    * @param argv program and arguments; a program without `/` is looked up in PATH.
-   * @throws GuestError also `GUEST_NOT_FOUND` and `GUEST_NOT_EXECUTABLE` (`details.what`: `"program"` or `"cwd"`), `GUEST_BUSY`.
+   * @throws GuestError also `GUEST_NOT_FOUND` and `GUEST_NOT_EXECUTABLE` (`details.what`: `"program"`, `"cwd"` or `"user"`), `GUEST_BUSY`.
    */
   async exec(
     argv: readonly (string | Uint8Array)[],
     options: ExecOptions = {},
   ): Promise<GuestProcess> {
-    const request = encodeMessage(execRequest(argv, options));
-    const deadline = new Deadline(
-      "exec",
-      options.startTimeoutMs ?? this.#timeoutMs,
-      options.signal,
-    );
-    try {
-      const session = await this.#pool.acquire(deadline);
-      const release = (): void => this.#pool.release(session);
-      return await startProcess({ session, request, options, deadline, release });
-    } finally {
-      deadline.dispose();
-    }
+    return this.#start("exec", execRequest(argv, options), options);
+  }
+
+  /**
+   * Takes over a process that was started by `exec`, by this client or another: its output goes on here, after what was kept of its last
+   * output (see `outputFrom` of the process), and so does its standard input. Who had it before gets `GUEST_TAKEN_OVER`.
+   * One that has ended meanwhile still gives its last output and how it ended, once.
+   * @throws GuestError also `GUEST_NOT_FOUND`, `GUEST_BUSY`.
+   */
+  async attach(target: ProcessTarget, options: AttachOptions = {}): Promise<GuestProcess> {
+    const { replay } = options;
+    const fields = { op: "attach", ...targetFields("attach", target), replay };
+    return this.#start("attach", fields, { stdin: true, ...options });
+  }
+
+  /** The processes that were started by `exec` and run, or have ended without anybody being told. */
+  async processes(options: CallOptions = {}): Promise<GuestProcessInfo[]> {
+    return parseProcesses(await this.#call("execs", () => ({}), options));
+  }
+
+  /**
+   * Sends a signal to a process that was started by `exec`, by default to its whole process group. Nothing happens when it has ended.
+   * @throws GuestError also `GUEST_NOT_FOUND`.
+   */
+  async signal(
+    target: ProcessTarget,
+    signal: string | number,
+    options: CallOptions & { readonly group?: boolean } = {},
+  ): Promise<void> {
+    const { group } = options;
+    const fields = { ...targetFields("signal", target), signal: linuxSignal(signal), group };
+    await this.#call("signal", () => fields, options);
   }
 
   /** Asks whether the agent is there. */
@@ -148,6 +184,22 @@ export class AgentClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #start(
+    op: "exec" | "attach",
+    fields: MessageFields,
+    options: Pick<ExecOptions, "stdin" | "pty" | "signal" | "startTimeoutMs">,
+  ): Promise<GuestProcess> {
+    const request = encodeMessage(fields);
+    const deadline = new Deadline(op, options.startTimeoutMs ?? this.#timeoutMs, options.signal);
+    try {
+      const session = await this.#pool.acquire(deadline);
+      const release = (): void => this.#pool.release(session);
+      return await startProcess({ session, op, request, options, deadline, release });
+    } finally {
+      deadline.dispose();
+    }
   }
 
   async #call(

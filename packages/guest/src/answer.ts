@@ -12,6 +12,10 @@ export class Answer {
     this.#map = map;
   }
 
+  has(key: string): boolean {
+    return this.#map.has(key);
+  }
+
   /** An integer from `min` to `max`. */
   integer(key: string, min = 0, max: number = Number.MAX_SAFE_INTEGER): number {
     return this.#integer(key, this.#map.get(key), min, max);
@@ -53,6 +57,17 @@ export class Answer {
     return value.map((item: MessageValue) => this.#integer(key, item, 0, Number.MAX_SAFE_INTEGER));
   }
 
+  /** An array of maps, at most `most` of them. */
+  maps(key: string, most: number): Answer[] {
+    const value = this.#map.get(key);
+    if (!Array.isArray(value) || value.length > most) {
+      return this.#bad(key, `an array of at most ${most} maps`);
+    }
+    return value.map((item: MessageValue) =>
+      item instanceof Map ? new Answer(this.#op, item) : this.#bad(key, "an array of maps"),
+    );
+  }
+
   /** The error that the agent answered with. The message of `ok: false`. */
   refusal(): GuestError {
     const agentCode = this.text("code");
@@ -89,7 +104,12 @@ export class Answer {
 }
 
 /** Codes that an agent may send; those of this side's own making are not among them. */
-const ownCodes = new Set<string>(["GUEST_CONNECTION_LOST", "GUEST_PROTOCOL", "GUEST_TIMEOUT"]);
+const ownCodes = new Set<string>([
+  "GUEST_CONNECTION_LOST",
+  "GUEST_PROTOCOL",
+  "GUEST_TAKEN_OVER",
+  "GUEST_TIMEOUT",
+]);
 
 function isCode(code: string): code is GuestErrorCode {
   return (guestErrorCodes as readonly string[]).includes(code) && !ownCodes.has(code);

@@ -9,6 +9,7 @@ export const guestErrorCodes = [
   "GUEST_NOT_FOUND",
   "GUEST_NOT_FROZEN",
   "GUEST_PROTOCOL",
+  "GUEST_TAKEN_OVER",
   "GUEST_TIMEOUT",
   "GUEST_UNKNOWN_OP",
 ] as const;
@@ -30,7 +31,7 @@ export interface GuestErrorDetails {
   readonly outcome?: GuestOutcome;
   /** Linux error number given by the guest. */
   readonly errno?: number;
-  /** What was not found or not usable: `"program"` or `"cwd"`. */
+  /** What was not found or not usable: `"program"`, `"cwd"`, `"user"` or `"limits"`. */
   readonly what?: string;
   /** With `GUEST_NOT_FROZEN`: some of the processes that did not stop. */
   readonly pids?: readonly number[];

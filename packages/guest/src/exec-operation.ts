@@ -1,4 +1,5 @@
 import { Answer } from "./answer.ts";
+import { parseExit } from "./guest-exit.ts";
 import type { Deadline } from "./deadline.ts";
 import { GuestError } from "./errors.ts";
 import { type ExecOptions, sizeFields } from "./exec-request.ts";
@@ -14,9 +15,11 @@ import type { OperationHandler, Session } from "./session.ts";
 /** What {@link startProcess} needs. */
 export interface StartProcess {
   readonly session: Session;
+  /** The request's own name, for messages. */
+  readonly op: "exec" | "attach";
   /** The encoded request. */
   readonly request: Uint8Array;
-  readonly options: ExecOptions;
+  readonly options: Pick<ExecOptions, "stdin" | "pty" | "signal">;
   /** Ends the wait for the start, not the process. */
   readonly deadline: Deadline;
   /** Called once when the session is of no more use to the process. */
@@ -30,7 +33,7 @@ export interface StartProcess {
 export function startProcess(start: StartProcess): Promise<GuestProcess> {
   const started = Promise.withResolvers<GuestProcess>();
   const operation = new ExecOperation(start, started);
-  start.session.begin("exec", start.request, operation);
+  start.session.begin(start.op, start.request, operation);
   operation.watch();
   return started.promise;
 }
@@ -40,7 +43,8 @@ class ExecOperation implements OperationHandler, GuestProcess {
   readonly stdout: GuestOutput;
   readonly stderr: GuestOutput;
   readonly #session: Session;
-  readonly #options: ExecOptions;
+  readonly #op: StartProcess["op"];
+  readonly #options: StartProcess["options"];
   readonly #deadline: Deadline;
   readonly #release: () => void;
   readonly #started: PromiseWithResolvers<GuestProcess>;
@@ -48,6 +52,8 @@ class ExecOperation implements OperationHandler, GuestProcess {
   #state: "starting" | "running" | "over" = "starting";
   #pid = 0;
   #hasExited = false;
+  #isTaken = false;
+  #outputFrom = { stdout: 0, stderr: 0 };
   #refusal: GuestError | undefined;
   #openOutputs: Set<number>;
   #stopWatching = (): void => {};
@@ -55,6 +61,7 @@ class ExecOperation implements OperationHandler, GuestProcess {
   constructor(start: StartProcess, started: PromiseWithResolvers<GuestProcess>) {
     const { session, options } = start;
     this.#session = session;
+    this.#op = start.op;
     this.#options = options;
     this.#deadline = start.deadline;
     this.#release = start.release;
@@ -80,6 +87,10 @@ class ExecOperation implements OperationHandler, GuestProcess {
 
   get pid(): number {
     return this.#pid;
+  }
+
+  get outputFrom(): { readonly stdout: number; readonly stderr: number } {
+    return this.#outputFrom;
   }
 
   get exited(): Promise<GuestExit> {
@@ -109,7 +120,7 @@ class ExecOperation implements OperationHandler, GuestProcess {
     if (this.#state === "over") return;
     await this.#session.close(
       new GuestError("ABORTED", "The process in the guest was given up: close() was called", {
-        details: { op: "exec", outcome: "unknown" },
+        details: { op: this.#op, outcome: "unknown" },
       }),
     );
   }
@@ -119,7 +130,7 @@ class ExecOperation implements OperationHandler, GuestProcess {
   }
 
   onResponse(response: MessageMap): void {
-    const answer = new Answer("exec", response);
+    const answer = new Answer(this.#op, response);
     if (response.get("ok") !== true) {
       this.#refusal = answer.refusal();
       return;
@@ -128,8 +139,17 @@ class ExecOperation implements OperationHandler, GuestProcess {
     this.#state = "running";
     this.#stopWatching();
     this.#stopWatching = this.#watchSignal();
+    if (this.#op === "attach") this.#readAttached(answer);
     if (this.#options.pty !== undefined) this.stderr.finish();
     this.#started.resolve(this);
+  }
+
+  #readAttached(answer: Answer): void {
+    this.#outputFrom = { stdout: answer.integer("outFrom"), stderr: answer.integer("errFrom") };
+    if (answer.boolean("pty")) {
+      this.#openOutputs.delete(streamIds.stderr);
+      this.stderr.finish();
+    }
   }
 
   onData(stream: number, bytes: Buffer, cost: number): void {
@@ -142,23 +162,27 @@ class ExecOperation implements OperationHandler, GuestProcess {
   }
 
   onEvent(event: MessageMap): void {
+    if (event.get("event") === "taken") this.#isTaken = true;
     // Events of later versions are none of our business.
     if (event.get("event") !== "exit") return;
     if (this.#hasExited) throw protocolError("two exits of one process");
     this.#hasExited = true;
-    const answer = new Answer("exec", event);
-    const timedOut = answer.flag("timedOut");
-    const code = answer.optionalInteger("code", 0, 255);
-    this.#exit.resolve(
-      code === undefined
-        ? { signal: answer.integer("signal", 1, 64), coreDumped: answer.flag("core"), timedOut }
-        : { code, timedOut },
-    );
+    this.#exit.resolve(parseExit(new Answer(this.#op, event)));
   }
 
   onEnd(): void {
     if (this.#refusal !== undefined) {
       this.#finish(this.#refusal);
+      return;
+    }
+    if (this.#isTaken) {
+      this.#finish(
+        new GuestError(
+          "GUEST_TAKEN_OVER",
+          `Another connection took over the process ${this.#pid} in the guest`,
+          { details: { op: this.#op, outcome: "unknown" } },
+        ),
+      );
       return;
     }
     if (!this.#hasExited || this.#openOutputs.size > 0) {
@@ -196,7 +220,7 @@ class ExecOperation implements OperationHandler, GuestProcess {
       void this.#session.close(
         new GuestError("ABORTED", "Aborted: the process in the guest was given up", {
           cause: signal.reason,
-          details: { op: "exec", outcome: "unknown" },
+          details: { op: this.#op, outcome: "unknown" },
         }),
       );
     };

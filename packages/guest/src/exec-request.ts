@@ -3,6 +3,35 @@ import type { TerminalSize } from "./guest-process.ts";
 import type { MessageFields } from "./message.ts";
 import { unknownOptions } from "./unknown-options.ts";
 
+/** Names of resource limits: `setrlimit`'s in lower case, without `RLIMIT_`. */
+export type ResourceLimitName =
+  | "as"
+  | "core"
+  | "cpu"
+  | "data"
+  | "fsize"
+  | "locks"
+  | "memlock"
+  | "msgqueue"
+  | "nice"
+  | "nofile"
+  | "nproc"
+  | "rss"
+  | "rtprio"
+  | "rttime"
+  | "sigpending"
+  | "stack";
+
+/** One value of a resource limit, in the kernel's units. */
+export type ResourceLimit = number | "unlimited";
+
+/** Resource limits of a process. */
+export type ResourceLimits = {
+  readonly [name in ResourceLimitName]?:
+    | ResourceLimit
+    | readonly [soft: ResourceLimit, hard: ResourceLimit];
+};
+
 /** How a process is started. */
 export interface ExecOptions {
   /** Added to the environment (see `inheritEnv`). */
@@ -16,8 +45,21 @@ export interface ExecOptions {
     /** Value of TERM. */
     readonly term?: string;
   };
-  /** Whether the process lives on when the connection ends. */
+  /** Who it runs as: a name of the guest's /etc/passwd or a number, with that user's groups and HOME. Default: root. */
+  readonly user?: string | number;
+  /**
+   * Runs the user's login shell in the user's home; the command is then what follows the shell, and may be empty:
+   * `exec(["-c", "make"], { login: true })`.
+   */
+  readonly login?: boolean;
+  /** Resource limits of the process, as `setrlimit` knows them: one number for both, or soft and hard; `"unlimited"` for none. */
+  readonly limits?: ResourceLimits;
+  /** Whether the process lives on when the connection ends. Another one may attach to it. */
   readonly detach?: boolean;
+  /** A name to attach by, of at most 63 bytes; no two running processes have the same. */
+  readonly tag?: string;
+  /** How many bytes of the last output are kept for who attaches later, at most 1,048,576. Default 65,536; with a little more for each piece. */
+  readonly ringBytes?: number;
   /** Time limit of the process, in milliseconds of the guest's running time; then it is killed and its exit says `timedOut`. */
   readonly timeoutMs?: number;
   /** Whether the environment given at `init` and the agent's PATH, HOME and TERM are the base. Default true. */
@@ -33,7 +75,12 @@ const KNOWN: Readonly<Record<keyof ExecOptions, true>> = {
   cwd: true,
   stdin: true,
   pty: true,
+  user: true,
+  login: true,
+  limits: true,
   detach: true,
+  tag: true,
+  ringBytes: true,
   timeoutMs: true,
   inheritEnv: true,
   startTimeoutMs: true,
@@ -50,9 +97,10 @@ export function execRequest(
 ): MessageFields {
   const unknown = unknownOptions(options, KNOWN);
   if (unknown.length > 0) refuse(unknown.join("; "));
-  if (argv.length === 0) refuse("the command is empty");
+  const login = options.login === true;
+  if (argv.length === 0 && !login) refuse("the command is empty");
   for (const [index, argument] of argv.entries()) checkText(`argument ${index}`, argument);
-  if (argv[0]?.length === 0) refuse("the name of the program is empty");
+  if (argv[0]?.length === 0 && !login) refuse("the name of the program is empty");
   if (options.cwd !== undefined) checkText("cwd", options.cwd);
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (name === "" || name.includes("="))
@@ -74,10 +122,38 @@ export function execRequest(
     cwd: options.cwd,
     stdin: options.stdin ?? pty !== undefined,
     pty: pty && { ...sizeFields(pty), term: pty.term },
+    user: options.user === undefined ? undefined : userField(options.user),
+    login: options.login,
+    limits: options.limits && limitFields(options.limits),
     detach: options.detach,
+    tag: options.tag,
+    ringBytes: options.ringBytes,
     timeoutMs: options.timeoutMs,
     inheritEnv: options.inheritEnv,
   };
+}
+
+function userField(user: string | number): string {
+  if (typeof user === "number" ? !Number.isInteger(user) || user < 0 : user === "") {
+    refuse(`user is ${JSON.stringify(user)}, it must be a name or a number of 0 or more`);
+  }
+  return String(user);
+}
+
+function limitFields(limits: ResourceLimits): MessageFields {
+  const value = (name: string, limit: ResourceLimit): number => {
+    if (limit === "unlimited") return -1;
+    if (!Number.isSafeInteger(limit) || limit < 0) {
+      refuse(`the limit ${name} is ${limit}, it must be an integer of 0 or more, or "unlimited"`);
+    }
+    return limit;
+  };
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, limit]) => [
+      name,
+      typeof limit === "object" ? limit.map((part) => value(name, part)) : value(name, limit),
+    ]),
+  );
 }
 
 /**

@@ -38,6 +38,8 @@ export interface TerminalSize {
 export interface GuestProcess extends AsyncDisposable {
   /** Process id in the guest. */
   readonly pid: number;
+  /** Where the output that comes here begins, in bytes since the start of the process: 0 but for an attached one. */
+  readonly outputFrom: { readonly stdout: number; readonly stderr: number };
   /** Standard input; `end()` closes it. What the process does not read is dropped when it has ended. */
   readonly stdin: Writable;
   /** Standard output, or all output of a terminal. */
@@ -46,7 +48,7 @@ export interface GuestProcess extends AsyncDisposable {
   readonly stderr: Readable;
   /**
    * How the process ended, as soon as it has; its last output may still be on the way.
-   * Rejects with a GuestError (`GUEST_CONNECTION_LOST`, `GUEST_PROTOCOL`, `ABORTED`), whose `details.outcome` is `"unknown"`.
+   * Rejects with a GuestError (`GUEST_CONNECTION_LOST`, `GUEST_PROTOCOL`, `GUEST_TAKEN_OVER`, `ABORTED`), whose `details.outcome` is `"unknown"`.
    */
   readonly exited: Promise<GuestExit>;
   /**
@@ -58,7 +60,7 @@ export interface GuestProcess extends AsyncDisposable {
   resize(size: TerminalSize): Promise<void>;
   /**
    * Gives the process up: closes the connection, upon which the agent kills the process and all its descendants (unless it was started
-   * with `detach`). Resolves when the connection is closed. Nothing happens when the process and its output have ended.
+   * with `detach`: then it goes on, with its standard input open). Resolves when the connection is closed. Nothing happens when the process and its output have ended.
    */
   close(): Promise<void>;
 }

@@ -1,4 +1,9 @@
-export { AgentClient, type AgentClientOptions, type CallOptions } from "./agent-client.ts";
+export {
+  AgentClient,
+  type AgentClientOptions,
+  type AttachOptions,
+  type CallOptions,
+} from "./agent-client.ts";
 export {
   GuestError,
   type GuestErrorCode,
@@ -8,7 +13,12 @@ export {
   type GuestOutcome,
   isGuestError,
 } from "./errors.ts";
-export type { ExecOptions } from "./exec-request.ts";
+export type {
+  ExecOptions,
+  ResourceLimit,
+  ResourceLimitName,
+  ResourceLimits,
+} from "./exec-request.ts";
 export type {
   GuestExit,
   GuestExitCode,
@@ -20,5 +30,6 @@ export type { GuestLogger } from "./logger.ts";
 export type { MessageFields, MessageInput, MessageMap, MessageValue } from "./message.ts";
 export type { Connect, ConnectOptions } from "./open-session.ts";
 export type { GuestInit, GuestNetwork, GuestPing, GuestStats } from "./operations.ts";
+export type { GuestProcessInfo, ProcessTarget } from "./process-list.ts";
 export { type KnownOptions, unknownOptions } from "./unknown-options.ts";
 export { VERSION } from "./version.ts";
