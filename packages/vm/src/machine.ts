@@ -18,6 +18,7 @@ import { checkLegal, nextState } from "./state.ts";
 import type { VmOperation, VmState } from "./state.ts";
 import { Operation } from "./steps.ts";
 import { TaskQueue } from "./task-queue.ts";
+import { UndoStack } from "./undo.ts";
 
 /** How long to ask a VMM what a failed call has done. */
 const FIND_OUT_MS = 1_000;
@@ -103,12 +104,13 @@ export class Machine {
 
   /**
    * Runs one operation: after the earlier ones of this process, under the VM's lock, in a legal state. A destroy meanwhile, here or in another process,
-   * makes it `VM_DESTROYED`; a VMM that died makes it `HYPERVISOR_EXITED` with the reason and the log's end.
+   * makes it `VM_DESTROYED`; a VMM that died makes it `HYPERVISOR_EXITED` with the reason and the log's end. Whatever makes it fail, what `body` registered
+   * for its undoing is undone, under the lock still.
    */
   async operate<T>(
     name: VmOperation,
     signal: AbortSignal | undefined,
-    body: (operation: Operation, signal: AbortSignal) => Promise<T>,
+    body: (operation: Operation, signal: AbortSignal, undo: UndoStack) => Promise<T>,
   ): Promise<T> {
     const what = `${name} of VM "${this.id}"`;
     return this.#queue.run(what, signal, () => this.#locked(name, signal, body));
@@ -117,12 +119,13 @@ export class Machine {
   async #locked<T>(
     name: VmOperation,
     signal: AbortSignal | undefined,
-    body: (operation: Operation, signal: AbortSignal) => Promise<T>,
+    body: (operation: Operation, signal: AbortSignal, undo: UndoStack) => Promise<T>,
   ): Promise<T> {
     this.#checkNotDestroyed(name);
     const combined =
       signal === undefined ? this.#preempt.signal : AbortSignal.any([signal, this.#preempt.signal]);
     const { layout, config } = this.context;
+    const undo = new UndoStack();
     this.#busy++;
     try {
       const lock = await acquireLock(layout.lock, {
@@ -136,10 +139,13 @@ export class Machine {
         checkLegal(this.id, name, this.#state);
         this.checkAlive(name);
         const operation = new Operation(this.id, name, this.logger, combined);
-        const result = await body(operation, combined);
+        const result = await body(operation, combined, undo);
+        // The last look: whoever destroys it from here on finds an operation that is done.
         this.#checkNotDestroyed(name);
+        undo.release();
         return result;
       } finally {
+        await undo.unwind(this.logger);
         lock.release();
       }
     } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { VirgaError } from "./errors.ts";
 import { makeBaseCopy } from "./hypervisor/base-copy.ts";
@@ -11,7 +11,8 @@ import type { SnapshotManifest } from "./snapshot/manifest.ts";
 import { checkDestination, fillTemporary, publish, temporaryFor } from "./snapshot/publish.ts";
 import { shapeOf } from "./snapshot/shape.ts";
 import type { Operation } from "./steps.ts";
-import { UndoStack } from "./undo.ts";
+import type { UndoStack } from "./undo.ts";
+import { syncDirectory } from "./write-file-atomic.ts";
 
 /** How a snapshot goes on once the VM's state is saved. */
 export interface SnapshotOptions {
@@ -41,13 +42,15 @@ export async function prepareMachineSnapshot(
 
 /**
  * Writes memory and device state of a paused VM into `directory` (absent or empty): the VMM writes below its own directory, the files move to a temporary
- * directory beside the destination, are synced and described, and appear by one rename. The VM stays paused, or goes on before the syncing.
+ * directory beside the destination, are synced and described, and appear by one rename. The VM stays paused, or goes on before the syncing. When the
+ * operation fails after all, because the VM is being destroyed, `undo` takes the snapshot back.
  */
 export async function snapshotMachine(
   machine: Machine,
   directory: string,
   operation: Operation,
   signal: AbortSignal,
+  undo: UndoStack,
   options: Omit<SnapshotOptions, "signal"> = {},
 ): Promise<SnapshotManifest> {
   const { layout, config } = machine.context;
@@ -57,67 +60,66 @@ export async function snapshotMachine(
       `Snapshot directory must be an absolute path, not ${JSON.stringify(directory)}`,
     );
   }
-  const undo = new UndoStack();
   const temporary = temporaryFor(directory);
   const clearOut = async (): Promise<void> => {
     await rm(layout.host.out, { recursive: true, force: true });
     await mkdir(layout.host.out, { mode: 0o700 });
   };
-  try {
-    await operation.step("check", () => checkDestination(directory));
-    undo.add("remove the temporary directory", () => removeIntents(layout.intent));
-    await operation.step("intent", () =>
-      writeIntent(layout.intent, { operation: "snapshot", temporary }),
-    );
-    undo.add("empty the VMM's output directory", clearOut);
-    await operation.step("clear", async () => {
-      // No call can be cancelled: one that was given up may still be writing there, and the VMM answers only after it.
-      await machine.control.info({ timeoutMs: config.timeouts.longCallMs, signal });
-      await clearOut();
-      await mkdir(dirname(temporary), { recursive: true });
-      await mkdir(temporary, { mode: 0o700 });
-    });
-    const output = await operation.step("save", () =>
-      machine.control.snapshot({ timeoutMs: config.timeouts.longCallMs, signal }),
-    );
-    const { whilePaused } = options;
-    if (whilePaused !== undefined) await operation.step("while paused", whilePaused);
-    if (options.resume === true) {
-      const timeoutMs = config.timeouts.callMs;
-      await machine.change(operation, "resume", () =>
-        machine.control.resume({ timeoutMs, signal }),
-      );
-    }
-    const manifest = await operation.step("fill", async () =>
-      fillTemporary(
-        temporary,
-        {
-          source: layout.host.out,
-          files: output.files,
-          manifest: {
-            format: MANIFEST_FORMAT,
-            createdAt: new Date().toISOString(),
-            hypervisor: machine.context.build.name,
-            hypervisorVersion: machine.context.build.version,
-            accelerator: machine.context.build.accelerator,
-            architecture: process.arch,
-            cpuModel: hostCpu(),
-            sandboxId: machine.id,
-            templateId: config.templateId ?? null,
-            parent: machine.record.restore?.directory ?? null,
-            shape: await shapeOf(config, layout.isolated),
-            memory: output.memory,
-          },
-        },
-        signal,
-      ),
-    );
-    await operation.step("publish", () => publish(temporary, directory));
-    undo.release();
-    await removeIntents(layout.intent);
-    return manifest;
-  } catch (error) {
-    await undo.unwind(machine.logger);
-    throw error;
+  await operation.step("check", () => checkDestination(directory));
+  undo.add("remove the temporary directory", () => removeIntents(layout.intent));
+  await operation.step("intent", () =>
+    writeIntent(layout.intent, { operation: "snapshot", temporary }),
+  );
+  undo.add("empty the VMM's output directory", clearOut);
+  await operation.step("clear", async () => {
+    // No call can be cancelled: one that was given up may still be writing there, and the VMM answers only after it.
+    await machine.control.info({ timeoutMs: config.timeouts.longCallMs, signal });
+    await clearOut();
+    await mkdir(dirname(temporary), { recursive: true });
+    await mkdir(temporary, { mode: 0o700 });
+  });
+  const output = await operation.step("save", () =>
+    machine.control.snapshot({ timeoutMs: config.timeouts.longCallMs, signal }),
+  );
+  const { whilePaused } = options;
+  if (whilePaused !== undefined) await operation.step("while paused", whilePaused);
+  if (options.resume === true) {
+    const timeoutMs = config.timeouts.callMs;
+    await machine.change(operation, "resume", () => machine.control.resume({ timeoutMs, signal }));
   }
+  const manifest = await operation.step("fill", async () =>
+    fillTemporary(
+      temporary,
+      {
+        source: layout.host.out,
+        files: output.files,
+        manifest: {
+          format: MANIFEST_FORMAT,
+          createdAt: new Date().toISOString(),
+          hypervisor: machine.context.build.name,
+          hypervisorVersion: machine.context.build.version,
+          accelerator: machine.context.build.accelerator,
+          architecture: process.arch,
+          cpuModel: hostCpu(),
+          sandboxId: machine.id,
+          templateId: config.templateId ?? null,
+          parent: machine.record.restore?.directory ?? null,
+          shape: await shapeOf(config, layout.isolated),
+          memory: output.memory,
+        },
+      },
+      signal,
+    ),
+  );
+  let isPublished = false;
+  undo.add("take the snapshot back", async () => {
+    if (isPublished) await rename(directory, temporary);
+  });
+  await operation.step("publish", async () => {
+    await publish(temporary, directory);
+    isPublished = true;
+    await syncDirectory(dirname(directory));
+  });
+  // The intent stays until the next one: as long as the snapshot may have to be taken back, it must be found.
+  return manifest;
 }

@@ -187,8 +187,8 @@ export class VmManager {
     options: SnapshotOptions = {},
   ): Promise<SnapshotManifest> {
     const machine = this.#find(id);
-    const manifest = await machine.operate("snapshot", options.signal, (operation, signal) =>
-      snapshotMachine(machine, directory, operation, signal, options),
+    const manifest = await machine.operate("snapshot", options.signal, (operation, signal, undo) =>
+      snapshotMachine(machine, directory, operation, signal, undo, options),
     );
     this.#logger.info({ vm: id, directory }, "VM snapshot created");
     return manifest;

@@ -3,7 +3,7 @@ import { readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { VirgaError, abortedError, errnoOf } from "../errors.ts";
 import { openPlainFile } from "../open-plain-file.ts";
-import { syncDirectory, writeFileAtomic } from "../write-file-atomic.ts";
+import { writeFileAtomic } from "../write-file-atomic.ts";
 import { MANIFEST_FILE } from "./manifest.ts";
 import type { SnapshotFile, SnapshotManifest } from "./manifest.ts";
 import { copySparse } from "./sparse-copy.ts";
@@ -87,11 +87,10 @@ async function finishFile(path: string, mode: number): Promise<Omit<SnapshotFile
   }
 }
 
-/** Puts the finished temporary directory in its place. */
+/** Puts the finished temporary directory in its place. Not durable before its parent is synced. */
 export async function publish(temporary: string, directory: string): Promise<void> {
   // rename() replaces an empty directory, and fails on one that was filled meanwhile.
   await rename(temporary, directory);
-  await syncDirectory(dirname(directory));
 }
 
 async function moveFile(
