@@ -7,6 +7,7 @@ export {
   type TestKernel,
 } from "./assets.ts";
 export { fakeModule } from "./fake-module.ts";
+export { hangingKernel } from "./hanging-kernel.ts";
 export type { Behaviour, CallRule, FakeCall, FakeName } from "./fakes/behaviour.ts";
 export type { CallEvent } from "./fakes/call-log.ts";
 export { fakeHypervisor, type FakeHypervisor } from "./fakes/fake-hypervisor.ts";
