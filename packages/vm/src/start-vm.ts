@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
+import { claimDirectory } from "./claim-directory.ts";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
-import { removeDirectory } from "./destroy-vm.ts";
-import { checkSocketPaths, foreignEntries, vmLayout } from "./directory.ts";
-import type { VmLayout } from "./directory.ts";
+import { checkSocketPaths, vmLayout } from "./directory.ts";
 import { VirgaError, errnoOf } from "./errors.ts";
 import type {
   HypervisorBuild,
@@ -16,16 +15,14 @@ import type {
 } from "./hypervisor/port.ts";
 import { spawnHeld } from "./launch/launcher.ts";
 import { makeRunDirectory } from "./launch/run-directory.ts";
-import { removeStaleSockets } from "./launch/stale-sockets.ts";
 import { stopProcess } from "./launch/stop-process.ts";
 import { watchChild } from "./launch/vmm-process.ts";
 import type { VmmProcess } from "./launch/vmm-process.ts";
 import { logTail } from "./launch/log-tail.ts";
 import { waitForSocket } from "./launch/wait-for-socket.ts";
-import { tryLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
 import { Machine } from "./machine.ts";
-import { RECORD_FORMAT, readRecord, writeRecord } from "./record.ts";
+import { RECORD_FORMAT, writeRecord } from "./record.ts";
 import type { VmRecord } from "./record.ts";
 import { Operation } from "./steps.ts";
 import { UndoStack } from "./undo.ts";
@@ -197,66 +194,6 @@ async function endsLater(): Promise<false> {
     setTimeout(resolve, 50);
   });
   return false;
-}
-
-async function claimDirectory(
-  layout: VmLayout,
-  undo: UndoStack,
-  mayRemove: () => boolean,
-): Promise<{ release(): void }> {
-  const { directory } = layout;
-  const fresh = (await mkdir(directory, { recursive: true, mode: 0o700 })) !== undefined;
-  if (!fresh) await checkClaimable(layout);
-  const lock = tryLock(layout.lock);
-  if (lock === undefined) throw exists(layout);
-  undo.add("release the lock", () => lock.release());
-  if ((await readRecord(layout.record)) !== undefined) {
-    throw exists(layout);
-  }
-  // Before its removal is registered: what a live owner answers on is not ours, nor is what lies around it.
-  await removeStaleSockets([
-    layout.host.api,
-    layout.host.vsock,
-    layout.host.qmpOperations,
-    layout.host.qmpReads,
-  ]);
-  undo.add("remove the directory", async () => {
-    // A process that survives even SIGKILL must stay findable: its record is the only trace of it.
-    if (!mayRemove()) throw new VirgaError("DESTROY_FAILED", `${directory} still has a process`);
-    await removeDirectory(directory, layout.lock);
-  });
-  await rm(layout.host.directory, { recursive: true, force: true });
-  await rm(layout.portLocks, { recursive: true, force: true });
-  return lock;
-}
-
-function exists(layout: VmLayout): VirgaError {
-  return new VirgaError("VM_EXISTS", `VM directory ${layout.directory} already holds a VM`, {
-    details: { directory: layout.directory },
-    hint: "Destroy that VM first, or use another id.",
-  });
-}
-
-/** A directory that is there already may hold what a dead VM left, never anything of somebody else's. */
-async function checkClaimable(layout: VmLayout): Promise<void> {
-  const { uid } = await stat(layout.directory);
-  if (uid !== process.getuid?.()) {
-    throw new VirgaError(
-      "INVALID_CONFIG",
-      `VM directory ${layout.directory} belongs to user ${uid}, not to this one`,
-      { details: { directory: layout.directory, uid } },
-    );
-  }
-  const strange = await foreignEntries(layout.directory);
-  if (strange.length === 0) return;
-  throw new VirgaError(
-    "INVALID_CONFIG",
-    `VM directory ${layout.directory} is not empty: it holds ${strange.slice(0, 5).join(", ")}`,
-    {
-      details: { directory: layout.directory, entries: strange },
-      hint: "Name a directory that does not exist, or an empty one.",
-    },
-  );
 }
 
 function newRecord(options: StartOptions, context: VmContext): VmRecord {
