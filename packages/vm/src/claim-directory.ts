@@ -1,28 +1,35 @@
 import { mkdir, rm, stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { removeDirectory } from "./destroy-vm.ts";
-import { foreignEntries } from "./directory.ts";
+import { foreignEntries, hasVanished } from "./directory.ts";
 import type { VmLayout } from "./directory.ts";
-import { VirgaError } from "./errors.ts";
+import { VirgaError, abortedError } from "./errors.ts";
 import { removeStaleSockets } from "./launch/stale-sockets.ts";
 import { tryLock } from "./lock.ts";
+import type { HeldLock } from "./lock.ts";
 import { readRecord } from "./record.ts";
 import type { UndoStack } from "./undo.ts";
 
-/** Makes the VM's directory, or takes one that nobody uses, and locks it. What `undo` does to it waits for `mayRemove`. `VM_EXISTS` when it holds a VM. */
-export async function claimDirectory(
-  layout: VmLayout,
-  undo: UndoStack,
-  mayRemove: () => boolean,
-): Promise<{ release(): void }> {
+const POLL_MS = 5;
+
+/** How a claim waits for whoever has the directory, and what it does to it when the VM is not made after all. */
+export interface ClaimOptions {
+  /** How long somebody may hold a directory that has no record: who claims it too, or removes what a dead process left in it. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Where the removal of the directory is registered. */
+  readonly undo: UndoStack;
+  /** Whether that removal may go on: a process that survives must stay findable. */
+  readonly mayRemove: () => boolean;
+}
+
+/** Makes the VM's directory, or takes one that nobody uses, and locks it. `VM_EXISTS` when it holds a VM. */
+export async function claimDirectory(layout: VmLayout, options: ClaimOptions): Promise<HeldLock> {
   const { directory } = layout;
-  const fresh = (await mkdir(directory, { recursive: true, mode: 0o700 })) !== undefined;
-  if (!fresh) await checkClaimable(layout);
-  const lock = tryLock(layout.lock);
-  if (lock === undefined) throw exists(layout);
+  const { undo, mayRemove } = options;
+  const lock = await lockDirectory(layout, options);
   undo.add("release the lock", () => lock.release());
-  if ((await readRecord(layout.record)) !== undefined) {
-    throw exists(layout);
-  }
+  if ((await readRecord(layout.record)) !== undefined) throw exists(layout);
   // Before its removal is registered: what a live owner answers on is not ours, nor is what lies around it.
   await removeStaleSockets([
     layout.host.api,
@@ -31,13 +38,40 @@ export async function claimDirectory(
     layout.host.qmpReads,
   ]);
   undo.add("remove the directory", async () => {
-    // A process that survives even SIGKILL must stay findable: its record is the only trace of it.
+    // Its record is the only trace of it.
     if (!mayRemove()) throw new VirgaError("DESTROY_FAILED", `${directory} still has a process`);
     await removeDirectory(directory, layout.lock);
   });
   await rm(layout.host.directory, { recursive: true, force: true });
   await rm(layout.portLocks, { recursive: true, force: true });
   return lock;
+}
+
+/** A recovery may find the directory before its lock is ours, and remove it: then it is made once more. */
+async function lockDirectory(
+  layout: VmLayout,
+  { timeoutMs, signal }: ClaimOptions,
+): Promise<HeldLock> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    if (signal?.aborted === true) throw abortedError(`claiming ${layout.directory}`, signal);
+    const lock = await tryClaim(layout, performance.now() < deadline);
+    if (lock !== undefined) return lock;
+    const isTaken = (await readRecord(layout.record)) !== undefined;
+    if (isTaken || performance.now() >= deadline) throw exists(layout);
+    await sleep(POLL_MS);
+  }
+}
+
+async function tryClaim(layout: VmLayout, mayVanish: boolean): Promise<HeldLock | undefined> {
+  try {
+    const made = await mkdir(layout.directory, { recursive: true, mode: 0o700 });
+    if (made === undefined) await checkClaimable(layout);
+    return tryLock(layout.lock);
+  } catch (error) {
+    if (!mayVanish || !hasVanished(error)) throw error;
+    return undefined;
+  }
 }
 
 function exists(layout: VmLayout): VirgaError {

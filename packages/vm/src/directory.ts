@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { VirgaError } from "./errors.ts";
+import { VirgaError, errnoOf, isVirgaError } from "./errors.ts";
 
 /** Where a VM's directory appears inside its mount namespace, the same for every VM, so that paths in a snapshot hold for every clone. */
 export const FIXED_VM_PATH = "/run/virga/vm";
@@ -158,4 +158,9 @@ export function isVmFile(name: string): boolean {
 /** Names in a VM's directory that are not ours: a directory with any is never claimed, cleared or removed. */
 export async function foreignEntries(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => !isVmFile(name));
+}
+
+/** Whether an error says that a VM's directory was removed while it was looked at. */
+export function hasVanished(error: unknown): boolean {
+  return errnoOf(error) === "ENOENT" || (isVirgaError(error) && error.code === "VM_DESTROYED");
 }

@@ -81,7 +81,12 @@ async function start(
   const { layout } = context;
   const started: { process?: VmmProcess } = {};
   const lock = await operation.step("directory", () =>
-    claimDirectory(layout, undo, () => started.process?.isAlive() !== true),
+    claimDirectory(layout, {
+      timeoutMs: config.timeouts.lockMs,
+      signal,
+      undo,
+      mayRemove: () => started.process?.isAlive() !== true,
+    }),
   );
   let record = newRecord(options, context);
   // Before anything that costs: a directory with this record and no living holder of its lock is removed by whoever finds it.

@@ -6,7 +6,7 @@ import { configError } from "./config/problem.ts";
 import { validateConfig } from "./config/validate.ts";
 import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
 import { destroyMachine } from "./destroy-vm.ts";
-import { vmLayout } from "./directory.ts";
+import { hasVanished, vmLayout } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
 import type { HypervisorBuild, HypervisorDriver, SnapshotSource } from "./hypervisor/port.ts";
 import { identifyBuild } from "./identify-build.ts";
@@ -267,8 +267,8 @@ export class VmManager {
       if (outcome === "whole" || outcome === "ended") await this.adopt(directory);
       return outcome;
     } catch (error) {
-      // Another process destroyed it meanwhile.
-      if (!existsSync(directory)) return undefined;
+      // Another process destroyed it meanwhile; what is there now is newer than the question.
+      if (!existsSync(directory) || hasVanished(error)) return undefined;
       throw error;
     }
   }
