@@ -1,7 +1,7 @@
 // Sets up what the tests need, the same way as the command sets up a machine, and says so first. What this machine cannot have is named; the tests skip what needs it.
 // usage: prepare-tests [--long]
 import { ensureTools, type SetupEvent } from "@virga/sandbox";
-import { agentInitramfs, testAssets } from "@virga/testkit";
+import { agentInitramfs, debianInitramfsTools, testAssets } from "@virga/testkit";
 import { isVirgaError } from "@virga/vm";
 
 const long = process.argv.includes("--long");
@@ -18,6 +18,7 @@ await attempt(() =>
 await attempt(async () => {
   await testAssets({ onStep: (message) => say({ phase: "start", step: "assets", message }) });
   await agentInitramfs();
+  await debianInitramfsTools();
 });
 
 function say({ phase, message }: SetupEvent): void {

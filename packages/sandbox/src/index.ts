@@ -9,6 +9,11 @@ export {
 } from "./doctor/doctor.ts";
 export { findHypervisors } from "./doctor/find-hypervisors.ts";
 export { DEFAULT_IMAGE, findImage, type Image } from "./images/image.ts";
+export {
+  withUnpackedPackages,
+  type DebPackageOptions,
+  type UnpackedPackage,
+} from "./setup/deb-package.ts";
 export { currentBusybox, fetchBusybox } from "./setup/busybox.ts";
 export { homePaths, openHome, type Home, type HomeInput } from "./home.ts";
 export {

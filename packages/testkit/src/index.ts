@@ -43,3 +43,5 @@ export { expectEveryPort, soakChannel } from "./soak/channel-soak.ts";
 export type { SoakReport } from "./soak/soak-rounds.ts";
 export { mountsMissing } from "./mount-right.ts";
 export { testNetwork } from "./conformance/test-network.ts";
+export { testForeignSystem } from "./conformance/test-foreign-system.ts";
+export { debianInitramfsTools } from "./debian-initramfs.ts";

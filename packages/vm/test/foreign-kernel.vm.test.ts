@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
-import { managerOn, qemuMissing, qemuSubject, testAssets, withLeakCheck } from "@virga/testkit";
+import { describe, test } from "node:test";
+import {
+  managerOn,
+  qemuMissing,
+  qemuSubject,
+  testAssets,
+  testForeignSystem,
+  withLeakCheck,
+} from "@virga/testkit";
 
 // The distribution's kernel has its disk driver in a module, so without our initramfs it cannot mount the root disk; that it looks for it, and
 // everything else the seed put on its command line, stands in its messages.
@@ -36,3 +43,7 @@ test(
     });
   },
 );
+
+describe("real guests", { skip: qemuMissing() }, () => {
+  testForeignSystem("qemu", qemuSubject);
+});

@@ -39,6 +39,7 @@ export const requirements = {
     { name: "ip", package: "iproute2", purpose: "test networks" },
     { name: "depmod", package: "kmod", purpose: "start the lab" },
     { name: "lz4", package: "lz4", purpose: "test the unpacking of kernels" },
+    { name: "mke2fs", package: "e2fsprogs", purpose: "make root file systems" },
     { name: "nft", package: "nftables", purpose: "test networks" },
     { name: "python3", package: "python3", purpose: "test terminals" },
   ],

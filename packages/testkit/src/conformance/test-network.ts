@@ -17,7 +17,8 @@ function ip(...words: string[]): string {
   return execFileSync("ip", words, { encoding: "utf8" });
 }
 
-function networksMissing(): false | string {
+/** Why there can be no network namespaces here, as a test's `skip`; `false` when there can. */
+export function networksMissing(): false | string {
   const name = `vt-try-${process.pid}`;
   const made = spawnSync("ip", ["netns", "add", name], { encoding: "utf8" });
   if (made.status === 0) ip("netns", "del", name);
@@ -26,7 +27,7 @@ function networksMissing(): false | string {
 }
 
 /** Network namespaces of a test's own, each with a TAP device of the same name: as slots of a pool will be. */
-async function withNamespaces(
+export async function withNamespaces(
   count: number,
   body: (names: readonly string[]) => Promise<void>,
 ): Promise<void> {
