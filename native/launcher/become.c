@@ -26,11 +26,17 @@ void close_descriptors(void) {
 }
 
 // Ignored signals and the mask survive exec, and a manager may have either (Node ignores SIGPIPE).
-void reset_signals(void) {
+// A file that reaches its limit is an error of one write (EFBIG): a guest that fills its console must not end its VMM.
+void reset_signals(bool ignores_file_limit) {
   struct sigaction action = {.sa_handler = SIG_DFL};
   sigemptyset(&action.sa_mask);
   // Fails for SIGKILL, SIGSTOP and the C library's own: those cannot have been changed.
   for (int number = 1; number <= SIGRTMAX; number++) sigaction(number, &action, NULL);
+  if (ignores_file_limit) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGXFSZ, &ignore, NULL);
+  }
   sigprocmask(SIG_SETMASK, &action.sa_mask, NULL);
 }
 

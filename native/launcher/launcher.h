@@ -71,7 +71,7 @@ void bind_mount(const struct bind *bind);
 void change_directory(const char *directory);
 void set_environment(const struct options *options);
 void close_descriptors(void);
-void reset_signals(void);
+void reset_signals(bool ignores_file_limit);
 _Noreturn void become(char **program);
 
 // report.c

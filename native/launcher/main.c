@@ -28,6 +28,6 @@ int main(int argc, char **argv) {
 
   close_descriptors();
   set_environment(&options);
-  reset_signals();
+  reset_signals(options.limits[RLIMIT_FSIZE].is_wanted);
   become(options.program);
 }

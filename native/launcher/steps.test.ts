@@ -91,43 +91,6 @@ for (const sanitize of [false, true]) {
       assert.deepEqual(await environment("--env-clear"), []);
     });
 
-    test("limits lower the soft and the hard one", async (t) => {
-      const names = {
-        core: 0,
-        nofile: 77,
-        fsize: 1 << 30,
-        nproc: 999,
-        memlock: 4096,
-        stack: 1 << 20,
-      };
-      const args = Object.entries(names).flatMap(([name, value]) => [
-        "--rlimit",
-        `${name}=${value}`,
-      ]);
-      const { pid } = await run(t, binary, args);
-      assert.deepEqual(limits(pid, "Max open files"), ["77", "77"]);
-      assert.deepEqual(limits(pid, "Max core file size"), ["0", "0"]);
-      assert.deepEqual(limits(pid, "Max file size"), ["1073741824", "1073741824"]);
-      assert.deepEqual(limits(pid, "Max processes"), ["999", "999"]);
-      assert.deepEqual(limits(pid, "Max locked memory"), ["4096", "4096"]);
-      assert.deepEqual(limits(pid, "Max stack size"), ["1048576", "1048576"]);
-    });
-
-    test("a limit above the hard one becomes the hard one, without privilege", async (t) => {
-      const prefix = ["/bin/sh", "-c", 'ulimit -S -n 80 && ulimit -H -n 90 && exec "$0" "$@"'];
-      for (const [wanted, got] of [
-        ["85", "85"],
-        ["1000", "90"],
-        ["18446744073709551615", "90"],
-      ]) {
-        const { pid } = await run(t, binary, ["--rlimit", `nofile=${wanted}`], {
-          prefix,
-          ...nobody,
-        });
-        assert.deepEqual(limits(pid, "Max open files"), [got, got]);
-      }
-    });
-
     test("the directory is changed", async (t) => {
       const { pid } = await run(t, binary, ["--chdir", path("a")]);
       assert.equal(readlinkSync(`/proc/${pid}/cwd`), path("a"));
@@ -365,14 +328,6 @@ for (const sanitize of [false, true]) {
       );
     });
   });
-}
-
-// Soft and hard, as in /proc/PID/limits.
-function limits(pid: number, name: string): (string | undefined)[] {
-  const line = processFile(pid, "limits")
-    .split("\n")
-    .find((entry) => entry.startsWith(name));
-  return line?.slice(name.length).trim().split(/\s+/u).slice(0, 2) ?? [];
 }
 
 // The fields of the top mount on `target`, as in /proc/PID/mountinfo.

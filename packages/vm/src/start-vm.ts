@@ -13,6 +13,7 @@ import type {
   SnapshotSource,
   VmContext,
 } from "./hypervisor/port.ts";
+import { fileLimit } from "./launch/file-limit.ts";
 import { spawnHeld } from "./launch/launcher.ts";
 import { makeRunDirectory } from "./launch/run-directory.ts";
 import { stopProcess } from "./launch/stop-process.ts";
@@ -103,6 +104,7 @@ async function start(
     await driver.prepareFiles(context, source);
     return made;
   });
+  const fsize = await fileLimit(config, plan.largestFileBytes);
   const deadline = performance.now() + config.timeouts.launchMs;
   const held = await operation.step("spawn", () =>
     spawnHeld({
@@ -113,7 +115,7 @@ async function start(
       networkDevice: config.network?.tap,
       mountNamespace: options.isolated,
       binds,
-      rlimits: RLIMITS,
+      rlimits: { ...RLIMITS, fsize },
       diesWithParent: options.diesWithParent,
     }),
   );

@@ -58,6 +58,8 @@ export interface LaunchPlan {
   readonly argv: readonly [string, ...string[]];
   /** Sockets on the host's side whose stale files must be gone before the launch. */
   readonly staleSockets: readonly string[];
+  /** Bytes of the largest file the VMM may have to write, disks aside. Files it maps do not count. */
+  readonly largestFileBytes: number;
   /** Bind the snapshot writable: QEMU before 8.2 opens even a privately mapped file for writing. */
   readonly snapshotWritable?: boolean;
 }

@@ -23,6 +23,7 @@ test("boot and restore start the same bare process on the VM's sockets", () => {
       "-v",
     ],
     staleSockets: ["/var/lib/virga/vms/a/run/api.sock", "/var/lib/virga/vms/a/run/v.sock"],
+    largestFileBytes: 128 * 1024 * 1024,
   });
   assert.deepEqual(driver.planRestore(vm, testSource(vm, "/s", "copy", "ranges")), plan);
 });

@@ -64,7 +64,7 @@ export const cloudHypervisorDriver: HypervisorDriver = {
 };
 
 /** Boot and restore start the same bare process; what it is to do comes through its socket. */
-function plan({ build, layout }: VmContext): LaunchPlan {
+function plan({ build, config, layout }: VmContext): LaunchPlan {
   const { inside, host } = layout;
   return {
     argv: [
@@ -78,6 +78,8 @@ function plan({ build, layout }: VmContext): LaunchPlan {
       "-v",
     ],
     staleSockets: [host.api, host.vsock],
+    // A snapshot's memory, where all of it is written.
+    largestFileBytes: config.memoryMib * 1024 * 1024,
   };
 }
 

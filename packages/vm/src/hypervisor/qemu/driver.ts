@@ -17,6 +17,7 @@ import { explainQemuExit } from "./exit.ts";
 import { GUEST_PORTS, incomingSocket, portSocket } from "./files.ts";
 import { connectGuestPort } from "./guest-connection.ts";
 import { bootArguments, canMapReadOnly, restoreArguments } from "./machine-arguments.ts";
+import { PIECE_BYTES } from "./save-private-memory.ts";
 import { identifyQemu } from "./version.ts";
 
 const MIB = 1 << 20;
@@ -59,6 +60,7 @@ function plan(context: VmContext, rest: readonly string[], source?: SnapshotSour
   return {
     argv: [context.build.binary, ...rest],
     staleSockets: [host.qmpOperations, host.qmpReads, incomingSocket(host), ...ports],
+    largestFileBytes: PIECE_BYTES,
     snapshotWritable: source?.mode === "shared" && !canMapReadOnly(context),
   };
 }

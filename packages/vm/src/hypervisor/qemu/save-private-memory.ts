@@ -11,8 +11,8 @@ const MIB = 1 << 20;
 const LOW_MEMORY_END = 0xc000_0000;
 const HIGH_MEMORY_START = 0x1_0000_0000;
 
-/** Memory that is asked for at once: bounds the extra disk space, and how long QEMU's main loop is busy. */
-const PIECE_BYTES = 64 * MIB;
+/** Memory that is asked for at once: bounds the extra disk space, and how long QEMU's main loop is busy. Nothing that QEMU writes is larger. */
+export const PIECE_BYTES = 64 * MIB;
 const BLOCK_BYTES = 64 * 1024;
 const PIECE_FILE = "piece";
 const ZEROS = Buffer.alloc(BLOCK_BYTES);
