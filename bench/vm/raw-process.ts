@@ -16,11 +16,14 @@ export interface RawProcess {
 
 const POLL_MS = 2;
 
-/** Spawns a VMM, its output going to a file of its directory as Virga does it. */
+/**
+ * Spawns a VMM, its output going to a file of its directory as Virga does it, and in a session of its own too: the kernel shares processors out by session,
+ * so that on a busy machine a VMM in the bench's own session would have another share than Virga's.
+ */
 export function spawnRaw(argv: readonly string[], directory: string): RawProcess {
   const log = openSync(join(directory, "vmm.log"), "a", 0o600);
   const [program = "", ...args] = argv;
-  const child = spawn(program, args, { stdio: ["ignore", log, log] });
+  const child = spawn(program, args, { stdio: ["ignore", log, log], detached: true });
   closeSync(log);
   const ended = once(child, "exit").then(() => undefined);
   return {

@@ -10,6 +10,9 @@ import { connectWhenReady, spawnRaw, type RawProcess } from "./raw-process.ts";
 import type { RawHypervisor, RawVm } from "./raw-vm.ts";
 
 const POLL_MS = 2;
+const PORTS = 16;
+/** As often as Virga looks: each look costs the guest time. */
+const PORTS_POLL_MS = 20;
 
 /** QEMU by hand. */
 export const rawQemu: RawHypervisor = {
@@ -50,6 +53,15 @@ async function restore(qmp: Qmp, vmm: RawProcess, directory: string): Promise<vo
   await qmp.execute("cont");
 }
 
+async function openPorts(qmp: Qmp): Promise<number> {
+  const devices = await qmp.execute("query-chardev");
+  if (!Array.isArray(devices)) return 0;
+  return devices.filter((device: unknown) => {
+    const { label, "frontend-open": isOpen } = Object(device) as Record<string, unknown>;
+    return isOpen === true && String(label).startsWith("port");
+  }).length;
+}
+
 class RawQemu implements RawVm {
   readonly vmm: RawProcess;
   readonly #directory: string;
@@ -63,7 +75,11 @@ class RawQemu implements RawVm {
     return Qmp.with(join(this.#directory, "qmp0.sock"), this.vmm, body);
   }
 
-  connect(): Promise<Duplex> {
+  /** Not before the guest has opened its ports: who comes earlier may cost a port its name, and wait for ever. */
+  async connect(): Promise<Duplex> {
+    await Qmp.with(join(this.#directory, "qmp1.sock"), this.vmm, async (qmp) => {
+      while ((await openPorts(qmp)) < PORTS) await sleep(PORTS_POLL_MS);
+    });
     return connectWhenReady(join(this.#directory, "ports/0.sock"), this.vmm);
   }
 

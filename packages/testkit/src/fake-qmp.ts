@@ -10,7 +10,7 @@ export type QmpHandler = (
 
 /** Options of {@link startFakeQmp}. */
 export interface FakeQmpOptions {
-  /** Line sent to a client that connects; `null` for none. Default: QEMU's greeting. */
+  /** Line sent to a client that connects; `null` for none and no answers either. Default: QEMU's greeting. */
   readonly greeting?: string | null;
   readonly handler?: QmpHandler;
 }
@@ -49,10 +49,11 @@ export async function startFakeQmp(path: string, options: FakeQmpOptions = {}): 
     const request = JSON.parse(line) as Record<string, unknown>;
     const { execute, id } = request;
     if (execute === "qmp_capabilities") {
-      socket.write(`${JSON.stringify({ return: {}, id })}\r\n`);
+      if (greeting !== null) socket.write(`${JSON.stringify({ return: {}, id })}\r\n`);
       return;
     }
     commands.push(String(execute));
+    if (greeting === null) return;
     const given = (request["arguments"] ?? {}) as Record<string, unknown>;
     const result = await handler(String(execute), given, socket);
     if (result === undefined) return;

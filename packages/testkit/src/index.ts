@@ -19,6 +19,7 @@ export { usePathPrograms, useTemporaryDirectory } from "./temporary.ts";
 export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";
 export type { ConformanceSubject } from "./conformance/conformance-subject.ts";
 export { askFakeGuest, fakeGuestProbe } from "./conformance/fake-guest-probe.ts";
+export { countsOn } from "./conformance/counts-on.ts";
 export type { GuestProbe } from "./conformance/guest-probe.ts";
 export { rejectsWithCode } from "./conformance/reject-code.ts";
 export { fakeConfig, fakeSubject } from "./conformance/fake-subject.ts";

@@ -44,6 +44,7 @@ export async function claimDirectory(layout: VmLayout, options: ClaimOptions): P
   });
   await rm(layout.host.directory, { recursive: true, force: true });
   await rm(layout.portLocks, { recursive: true, force: true });
+  await rm(layout.paused, { force: true });
   return lock;
 }
 

@@ -13,6 +13,7 @@ const HOST_FILES = {
   record: "vm.json",
   lock: "lock.db",
   destroying: "destroying",
+  paused: "paused",
   intent: "intent.json",
   portLocks: "ports",
   base: "base",
@@ -71,6 +72,8 @@ export interface VmLayout {
   readonly record: string;
   readonly lock: string;
   readonly destroying: string;
+  /** There while the last operation left the VM paused. */
+  readonly paused: string;
   readonly intent: string;
   readonly portLocks: string;
   /** Copy of the memory file this VM maps, made ahead for its next snapshot. */
@@ -81,6 +84,11 @@ export interface VmLayout {
   readonly inside: RunPaths;
   /** Whether the VMM has a mount namespace of its own. */
   readonly isolated: boolean;
+}
+
+/** Where a VM's directory tells that the VM is paused. */
+export function pausedMark(directory: string): string {
+  return join(directory, HOST_FILES.paused);
 }
 
 function runPaths(directory: string, socketName: string): RunPaths {
@@ -114,6 +122,7 @@ export function vmLayout(directory: string, socketName: string, isolated: boolea
     record: join(directory, HOST_FILES.record),
     lock: join(directory, HOST_FILES.lock),
     destroying: join(directory, HOST_FILES.destroying),
+    paused: pausedMark(directory),
     intent: join(directory, HOST_FILES.intent),
     portLocks: join(directory, HOST_FILES.portLocks),
     base: join(directory, HOST_FILES.base),

@@ -12,7 +12,7 @@ import { endsWithin } from "./launch/vmm-process.ts";
 import type { ProcessExit, VmmProcess } from "./launch/vmm-process.ts";
 import { acquireLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
-import { readRecord, writeRecord } from "./record.ts";
+import { readRecord, recordPaused } from "./record.ts";
 import type { VmRecord } from "./record.ts";
 import { checkLegal, nextState } from "./state.ts";
 import type { VmOperation, VmState } from "./state.ts";
@@ -185,7 +185,7 @@ export class Machine {
       await this.#findState();
       throw error;
     }
-    await this.settle(step === "pause" ? "paused" : "running");
+    this.settle(step === "pause" ? "paused" : "running");
   }
 
   async #findState(): Promise<void> {
@@ -194,7 +194,7 @@ export class Machine {
       const { signal } = this.#preempt;
       const { state } = await this.control.info({ timeoutMs: FIND_OUT_MS, signal });
       if (state === "running" || state === "paused") {
-        await this.settle(state);
+        this.settle(state);
         return;
       }
       this.logger.warn({ vm: this.id, state }, "the hypervisor is there, its VM is not");
@@ -206,9 +206,9 @@ export class Machine {
   }
 
   /** Sets the state after an operation, here and in the record. Called under the lock. */
-  async settle(state: "running" | "paused"): Promise<void> {
+  settle(state: "running" | "paused"): void {
     this.record = { ...this.record, state };
-    await writeRecord(this.context.layout.record, this.record, { durable: false });
+    recordPaused(this.context.layout.directory, state === "paused");
     if (this.#state === "running" || this.#state === "paused") this.setState(state);
   }
 

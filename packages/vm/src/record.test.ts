@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { readRecord } from "./record.ts";
+import { readRecord, recordPaused } from "./record.ts";
 
 const record = {
   format: 1,
@@ -33,4 +33,24 @@ test("a record of an earlier version gets the deadlines it lacks, and keeps its 
     await writeFile(path, JSON.stringify({ ...record, ...damage }));
     await assert.rejects(readRecord(path), { code: "VM_NOT_OURS" });
   }
+});
+
+test("that a VM is paused is told beside its record, and only of a VM that runs", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "virga-record-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, "vm.json");
+  const stateOf = async (state: string): Promise<string | undefined> => {
+    await writeFile(path, JSON.stringify({ ...record, state }));
+    return (await readRecord(path))?.state;
+  };
+  assert.equal(await stateOf("running"), "running");
+  recordPaused(directory, true);
+  recordPaused(directory, true);
+  assert.equal(await stateOf("running"), "paused");
+  assert.equal(await stateOf("creating"), "creating");
+  recordPaused(directory, false);
+  recordPaused(directory, false);
+  assert.equal(await stateOf("running"), "running");
+  // Of an earlier version.
+  assert.equal(await stateOf("paused"), "running");
 });

@@ -1,6 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { DEFAULT_TIMEOUTS } from "./config/defaults.ts";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
+import { pausedMark } from "./directory.ts";
 import { VirgaError, errnoOf } from "./errors.ts";
 import type { HypervisorBuild } from "./hypervisor/port.ts";
 import type { ProcessIdentity } from "./launch/process-identity.ts";
@@ -42,11 +44,21 @@ export async function writeRecord(
   await writeFileAtomic(path, `${JSON.stringify(record, undefined, 2)}\n`, options);
 }
 
+/**
+ * Notes beside the record whether the VM is paused. By a file that is there or is not: pause and resume would else replace the record each time, and to
+ * replace a file a file system may have to wait for the disk (ext4: 0.3 to 4 ms instead of 0.02).
+ */
+export function recordPaused(directory: string, isPaused: boolean): void {
+  if (isPaused) writeFileSync(pausedMark(directory), "", { mode: 0o600 });
+  else rmSync(pausedMark(directory), { force: true });
+}
+
 /** Reads a record; undefined where there is none. `VM_NOT_OURS` for one this version cannot use. */
 export async function readRecord(path: string): Promise<VmRecord | undefined> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    // Not through the thread pool: this stands in the way of every operation, and the file is small.
+    text = readFileSync(path, "utf8");
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
     throw new VirgaError("IO_ERROR", `Cannot read VM record ${path}`, {
@@ -74,7 +86,13 @@ export async function readRecord(path: string): Promise<VmRecord | undefined> {
   }
   // A record of an earlier version may lack a deadline that came later.
   const timeouts = { ...DEFAULT_TIMEOUTS, ...value.config.timeouts };
-  return { ...value, config: { ...value.config, timeouts } };
+  return { ...value, config: { ...value.config, timeouts }, state: stateOf(value, dirname(path)) };
+}
+
+function stateOf({ state }: VmRecord, directory: string): VmRecord["state"] {
+  // Earlier versions wrote "paused" into the record itself; whoever adopts such a VM asks its hypervisor.
+  if (state !== "running" && state !== "paused") return state;
+  return existsSync(pausedMark(directory)) ? "paused" : "running";
 }
 
 function isRecord(value: unknown): value is VmRecord {

@@ -145,11 +145,8 @@ async function start(
   });
   if (source === undefined) await boot(operation, control, process, config, signal);
   else
-    await watched(
-      process,
-      operation.step("restore", () =>
-        control.restore(source, { timeoutMs: config.timeouts.longCallMs, signal }),
-      ),
+    await operation.step("restore", () =>
+      watched(process, control.restore(source, { timeoutMs: config.timeouts.longCallMs, signal })),
     );
   return operation.step("register", async () => {
     record = { ...record, phase: "ready", state: "running", timings: operation.timings };
@@ -171,26 +168,24 @@ async function boot(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { callMs, longCallMs } = config.timeouts;
-  await watched(
-    process,
-    operation.step("create", () => control.create({ timeoutMs: callMs, signal })),
+  await operation.step("create", () =>
+    watched(process, control.create({ timeoutMs: callMs, signal })),
   );
-  await watched(
-    process,
-    operation.step("boot", () => control.boot({ timeoutMs: longCallMs, signal })),
+  await operation.step("boot", () =>
+    watched(process, control.boot({ timeoutMs: longCallMs, signal })),
   );
 }
 
-/** A step that ends at once when the process does. */
-async function watched<T>(process: VmmProcess, step: Promise<T>): Promise<T> {
+/** A call that ends at once when the process does. */
+async function watched<T>(process: VmmProcess, call: Promise<T>): Promise<T> {
   // The loser of the race must not become an unhandled rejection.
-  step.catch(() => undefined);
+  call.catch(() => undefined);
   return Promise.race([
-    step,
+    call,
     process.exited.then(async () => {
       // The call usually fails by itself now, and knows more; it gets a moment to say so.
-      const settled = await Promise.race([step.then(() => true), endsLater()]);
-      if (settled) return step;
+      const settled = await Promise.race([call.then(() => true), endsLater()]);
+      if (settled) return call;
       throw new VirgaError("HYPERVISOR_EXITED", "the hypervisor ended during the call");
     }),
   ]);

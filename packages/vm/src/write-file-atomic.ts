@@ -1,3 +1,4 @@
+import { renameSync, writeFileSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -12,22 +13,32 @@ export async function writeFileAtomic(
   data: string,
   options: { readonly durable?: boolean } = {},
 ): Promise<void> {
-  const durable = options.durable ?? true;
   const temporary = `${path}.${process.pid}-${counter++}.tmp`;
   try {
-    const file = await open(temporary, "wx", 0o600);
-    try {
-      await file.writeFile(data);
-      if (durable) await file.datasync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    if (options.durable === false) replaceAtOnce(path, temporary, data);
+    else await replaceDurably(path, temporary, data);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  if (durable) await syncDirectory(dirname(path));
+}
+
+/** Without a flush this never waits for the disk: four turns through the thread pool would take ten times as long. */
+function replaceAtOnce(path: string, temporary: string, data: string): void {
+  writeFileSync(temporary, data, { flag: "wx", mode: 0o600 });
+  renameSync(temporary, path);
+}
+
+async function replaceDurably(path: string, temporary: string, data: string): Promise<void> {
+  const file = await open(temporary, "wx", 0o600);
+  try {
+    await file.writeFile(data);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
 }
 
 /** Makes the names in a directory durable. */

@@ -3,7 +3,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { test, type TestContext } from "node:test";
-import { managerOn, qemuMissing, qemuSubject, testInitProbe, withLeakCheck } from "@virga/testkit";
+import {
+  countsOn,
+  managerOn,
+  qemuMissing,
+  qemuSubject,
+  testInitProbe,
+  withLeakCheck,
+} from "@virga/testkit";
 
 /** The loops end by themselves should this process be killed. */
 const longestMs = 240_000;
@@ -34,7 +41,7 @@ test(
         const before = await testInitProbe.counter(vm);
         await manager.pause(vm.id);
         await manager.resume(vm.id);
-        assert.ok((await testInitProbe.counter(vm)) > before);
+        await countsOn(testInitProbe, vm, before);
         await manager.destroy(vm.id);
         assert.deepEqual(manager.list(), []);
       });

@@ -184,6 +184,7 @@ export class QemuMachine implements QmpMachine {
     if (this.#status === "guest-panicked")
       throw new QmpError("GenericError", "Resetting the Virtual Machine is required");
     if (this.#status !== "running") this.#run();
+    else for (const event of ["STOP", "RESUME"]) this.#host.emit(event);
     return {};
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
@@ -40,10 +40,10 @@ async function useControl(
   await mkdir(layout.host.out, { recursive: true });
   const base = { sandboxId: "a1", memoryMib: 4, balloon: false, restoreMode: "copy" };
   const vm = { layout, config: { ...base, ...config } } as VmContext;
-  const handler = (command: string, given: Record<string, unknown>): unknown => {
+  const handler = (command: string, given: Record<string, unknown>, socket: Socket): unknown => {
     if (!(command in answers)) return new Error(`no such command: ${command}`);
     const answer = answers[command];
-    return typeof answer === "function" ? (answer(given) as unknown) : answer;
+    return typeof answer === "function" ? (answer(given, socket) as unknown) : answer;
   };
   const operations = await startFakeQmp(layout.host.qmpOperations, { handler });
   const reads = await startFakeQmp(layout.host.qmpReads, { handler });
@@ -119,18 +119,34 @@ test("info tells what the balloon leaves, and mistrusts nonsense", async (contex
   await assert.rejects(bad.control.info(LONG), withCode("HYPERVISOR_PROTOCOL", /query-balloon/));
 });
 
-for (const [name, from, command] of [
-  ["boot", "prelaunch", "cont"],
-  ["pause", "running", "stop"],
-  ["resume", "paused", "cont"],
+test("boot is cont, legal only for a guest that is prelaunch", async (context) => {
+  const good = await useControl(context, { "query-status": { status: "prelaunch" }, cont: {} });
+  await good.control.boot(LONG);
+  assert.deepEqual(good.operations.commands, ["query-status", "cont"]);
+  const bad = await useControl(context, { "query-status": { status: "shutdown" } });
+  await assert.rejects(bad.control.boot(LONG), withCode("HYPERVISOR_ERROR", /is shutdown/));
+  assert.deepEqual(bad.operations.commands, ["query-status"]);
+});
+
+for (const [name, command, told, refused] of [
+  ["pause", "stop", ["STOP"], [[]]],
+  ["resume", "cont", ["RESUME"], [[], ["STOP", "RESUME"]]],
 ] as const) {
-  test(`${name} is ${command}, legal only for a guest that is ${from}`, async (context) => {
-    const good = await useControl(context, { "query-status": { status: from }, [command]: {} });
+  test(`${name} is ${command}, and has happened only where QEMU tells so`, async (context) => {
+    const telling = (events: readonly string[]): Answers => ({
+      "query-status": { status: "shutdown" },
+      [command]: (_given: unknown, socket: Socket) => {
+        for (const event of events) socket.write(`${JSON.stringify({ event })}\n`);
+        return {};
+      },
+    });
+    const good = await useControl(context, telling(told));
     await good.control[name](LONG);
-    assert.deepEqual(good.operations.commands, ["query-status", command]);
-    const bad = await useControl(context, { "query-status": { status: "shutdown" } });
-    await assert.rejects(bad.control[name](LONG), withCode("HYPERVISOR_ERROR", /is shutdown/));
-    assert.deepEqual(bad.operations.commands, ["query-status"]);
+    assert.deepEqual(good.operations.commands, [command]);
+    for (const events of refused) {
+      const bad = await useControl(context, telling(events));
+      await assert.rejects(bad.control[name](LONG), withCode("HYPERVISOR_ERROR", /is shutdown/));
+    }
   });
 }
 

@@ -42,8 +42,11 @@ export class QemuControl implements HypervisorControl {
 
   async ping(options: CallOptions): Promise<VmmIdentity> {
     return this.#read(options, async (qmp) => {
-      const uuid = field(await qmp.execute("query-uuid"), "UUID", "query-uuid");
-      const version = await qmp.execute("query-version");
+      const [identity, version] = await Promise.all([
+        qmp.execute("query-uuid"),
+        qmp.execute("query-version"),
+      ]);
+      const uuid = field(identity, "UUID", "query-uuid");
       const { major, minor, micro } = Object(Object(version)["qemu"]) as Record<string, unknown>;
       const numbers = [major, minor, micro];
       if (!numbers.every((number) => Number.isSafeInteger(number))) {
@@ -55,9 +58,11 @@ export class QemuControl implements HypervisorControl {
 
   async info(options: CallOptions): Promise<VmmInfo> {
     return this.#read(options, async (qmp) => {
-      const state = STATES.get(await runState(qmp)) ?? "unknown";
-      const memoryActualBytes = await this.#memoryActual(qmp);
-      return { state, memoryActualBytes };
+      const [status, memoryActualBytes] = await Promise.all([
+        runState(qmp),
+        this.#memoryActual(qmp),
+      ]);
+      return { state: STATES.get(status) ?? "unknown", memoryActualBytes };
     });
   }
 
@@ -88,13 +93,20 @@ export class QemuControl implements HypervisorControl {
 
   async pause(options: CallOptions): Promise<void> {
     await this.#operate(options, async (qmp) => {
-      await expectState(qmp, "pause", ["running"]);
       await qmp.execute("stop");
+      // It tells of the stop only when the guest ran. To ask before would take as long again.
+      if (!qmp.saw("STOP")) throw wrongState("pause", await runState(qmp), ["running"]);
     });
   }
 
   async resume(options: CallOptions): Promise<void> {
-    await this.#operate(options, (qmp) => proceed(qmp, "resume", ["paused", "postmigrate"]));
+    await this.#operate(options, async (qmp) => {
+      await qmp.execute("cont");
+      // For a guest that runs already it tells of a stop too.
+      if (qmp.saw("STOP") || !qmp.saw("RESUME")) {
+        throw wrongState("resume", await runState(qmp), ["paused", "postmigrate"]);
+      }
+    });
   }
 
   async setBalloon(bytes: number, options: CallOptions): Promise<void> {
@@ -148,8 +160,11 @@ async function expectState(
   allowed: readonly string[],
 ): Promise<void> {
   const state = await runState(qmp);
-  if (allowed.includes(state)) return;
-  throw new VirgaError(
+  if (!allowed.includes(state)) throw wrongState(operation, state, allowed);
+}
+
+function wrongState(operation: string, state: string, allowed: readonly string[]): VirgaError {
+  return new VirgaError(
     "HYPERVISOR_ERROR",
     `QEMU cannot ${operation}: the guest is ${state}, not ${allowed.join(" or ")}`,
     { details: { command: operation, state, allowed, chain: [`the guest is ${state}`] } },

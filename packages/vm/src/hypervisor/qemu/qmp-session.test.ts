@@ -63,6 +63,37 @@ test("a command gets its return; events and strange line ends do not disturb", a
   await noClients(fake);
 });
 
+test("what a command caused is known with its answer", async (context) => {
+  const { path } = await monitor(context, {
+    handler: (command, _given, socket) => {
+      if (command === "stop") socket.write('{"event": "STOP"}\n{"event": 7}\n');
+      return {};
+    },
+  });
+  await withQmp(path, { timeoutMs: LONG_MS }, async (session) => {
+    await session.execute("cont");
+    assert.equal(session.saw("STOP"), false);
+    await session.execute("stop");
+    assert.equal(session.saw("STOP"), true);
+  });
+});
+
+test("only queries are sent before the monitor serves us", async (context) => {
+  const { path, fake } = await monitor(context, { greeting: null });
+  await refusal(
+    withQmp(path, { timeoutMs: SHORT_MS }, (session) => session.execute("stop")),
+    "TIMEOUT",
+    /greeting/,
+  );
+  await noClients(fake);
+  assert.deepEqual(fake.commands, []);
+  const both = (session: QmpSession): Promise<unknown> =>
+    Promise.all([session.execute("query-uuid"), session.execute("query-version")]);
+  await refusal(withQmp(path, { timeoutMs: SHORT_MS }, both), "TIMEOUT", /greeting/);
+  await noClients(fake);
+  assert.deepEqual(fake.commands, ["query-uuid", "query-version"]);
+});
+
 test("a refused command keeps QEMU's class and words, and the session goes on", async (context) => {
   const { path } = await monitor(context, {
     handler: (command) => (command === "bad" ? new Error("No \u001b[31mballoon\n") : 7),
@@ -130,9 +161,9 @@ for (const [what, reply] of [
   ["text", "hello there\n"],
   ["an array", "[1]\n"],
   ["half an object", '{"return": \n'],
-  ["an answer without its id", '{"return": {}}\n'],
-  ["an answer to another command", '{"return": {}, "id": 999}\n'],
-  ["two answers", '{"return": {}, "id": 2}\n{"return": {}, "id": 3}\n{"return": {}, "id": 4}\n'],
+  ["neither a return nor an error", '{"timestamp": {}}\n'],
+  ["an answer to somebody else's command", '{"return": {}, "id": 999}\n'],
+  ["two answers", '{"return": {}}\n{"return": {}}\n'],
   ["binary", Buffer.from([0, 255, 254, 10])],
 ] as const) {
   test(`${what} in place of an answer is HYPERVISOR_PROTOCOL`, async (context) => {
@@ -209,7 +240,7 @@ test("an abort ends the call at once and keeps its reason", async (context) => {
     },
   });
   const options = { timeoutMs: LONG_MS, signal: controller.signal };
-  const error = await refusal(withQmp(path, options, status), "ABORTED", /query-status/);
+  const error = await refusal(withQmp(path, options, status), "ABORTED", /QEMU monitor/);
   assert.equal(error.cause, reason);
   await refusal(withQmp(path, options, status), "ABORTED", /connecting/);
   await noClients(fake);

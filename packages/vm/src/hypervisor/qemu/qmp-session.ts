@@ -7,13 +7,18 @@ import type { CallOptions } from "../port.ts";
 /** Longest line QEMU may send. What it really sends is far below. */
 const MAX_LINE_BYTES = 1 << 20;
 
+/** QEMU knows some fifty events. */
+const MAX_EVENTS = 100;
+
 const QUOTED_CHARACTERS = 200;
 const BUSY_POLL_MS = 5;
 
-/** A connected monitor, its capabilities negotiated. One command at a time. */
+/** A connected monitor, its capabilities negotiated. */
 export interface QmpSession {
-  /** Runs a command and gives its `return`. Events are skipped. */
+  /** Runs a command and gives its `return`. Commands that are given at once are executed in their order. */
   execute(command: string, commandArguments?: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Whether this event came on this connection. QEMU tells what a command caused before it answers the command. */
+  saw(event: string): boolean;
 }
 
 /**
@@ -36,6 +41,7 @@ export async function withQmp<T>(
   }
 }
 
+/** An answer that is waited for. */
 interface Waiting {
   readonly resolve: (message: Record<string, unknown>) => void;
   readonly reject: (error: VirgaError) => void;
@@ -47,13 +53,14 @@ class Session implements QmpSession {
   readonly #timer: NodeJS.Timeout;
   #socket: Socket | undefined;
   #doing = "connecting";
+  #last = "";
   #failure: VirgaError | undefined;
-  #waiting: Waiting | undefined;
+  /** In the order in which the monitor answers: its greeting, its capabilities, the commands. */
+  readonly #waiting: Waiting[] = [];
+  #negotiated: Promise<unknown> = Promise.resolve();
   #pieces: Buffer[] = [];
   #pieceBytes = 0;
-  /** Messages that came before somebody waited for them. */
-  readonly #early: Record<string, unknown>[] = [];
-  #nextId = 1;
+  readonly #events = new Set<string>();
 
   constructor(path: string, options: CallOptions) {
     this.#path = path;
@@ -71,32 +78,60 @@ class Session implements QmpSession {
     if (this.#options.signal?.aborted === true) this.#onAbort();
     await this.#connect();
     this.#doing = "waiting for the greeting, which a monitor sends to one client at a time";
-    const greeting = await this.#receive();
-    if (!isObject(greeting["QMP"])) throw this.#protocolError(JSON.stringify(greeting));
-    await this.execute("qmp_capabilities");
+    this.#negotiated = Promise.all([this.#greeting(), this.#request("qmp_capabilities")]);
+    // Each command hears of it.
+    this.#negotiated.catch(() => undefined);
   }
 
   async execute(
     command: string,
     commandArguments?: Readonly<Record<string, unknown>>,
   ): Promise<unknown> {
-    this.#doing = `executing ${command}`;
-    const id = this.#nextId++;
-    const request = {
-      execute: command,
-      id,
-      ...(commandArguments && { arguments: commandArguments }),
-    };
-    if (this.#failure !== undefined) throw this.#failure;
-    this.#socket?.write(`${JSON.stringify(request)}\n`);
+    // The monitor reads in the end also what a client wrote that gave up waiting for its turn. A query may be answered to nobody, so it goes with the
+    // negotiation; anything else waits until the monitor serves us.
+    if (!command.startsWith("query-")) await this.#negotiated;
+    const [, answer] = await Promise.all([
+      this.#negotiated,
+      this.#request(command, commandArguments),
+    ]);
+    return answer;
+  }
+
+  saw(event: string): boolean {
+    return this.#events.has(event);
+  }
+
+  async #greeting(): Promise<void> {
+    const greeting = await this.#receive();
+    if (!isObject(greeting["QMP"])) throw this.#protocolError(JSON.stringify(greeting));
+    this.#doing = this.#last;
+  }
+
+  async #request(
+    command: string,
+    commandArguments?: Readonly<Record<string, unknown>>,
+  ): Promise<unknown> {
+    // Without an id: QEMU answers in the order it was asked, and reads byte by byte, each through its main loop.
+    this.#last = `executing ${command}`;
+    if (this.#doing.startsWith("executing")) this.#doing = this.#last;
+    const request = { execute: command, ...(commandArguments && { arguments: commandArguments }) };
+    if (this.#failure === undefined) this.#write(`${JSON.stringify(request)}\n`);
     const answer = await this.#receive();
-    if (isObject(answer["error"]) && (answer["id"] === id || answer["id"] === undefined)) {
-      throw this.#commandError(command, answer["error"]);
-    }
-    if (answer["id"] !== id || !("return" in answer)) {
-      throw this.#protocolError(JSON.stringify(answer));
-    }
+    if ("id" in answer) throw this.#protocolError(JSON.stringify(answer));
+    if (isObject(answer["error"])) throw this.#commandError(command, answer["error"]);
+    if (!("return" in answer)) throw this.#protocolError(JSON.stringify(answer));
     return answer["return"];
+  }
+
+  /** What is written at once leaves at once. */
+  #write(text: string): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    socket.write(text);
   }
 
   close(): void {
@@ -165,21 +200,22 @@ class Session implements QmpSession {
       return;
     }
     if (!isObject(message)) this.#fail(this.#protocolError(line));
-    else if ("event" in message) return;
-    else if (this.#waiting !== undefined) {
-      const { resolve } = this.#waiting;
-      this.#waiting = undefined;
-      resolve(message);
-    } else if (this.#early.length === 0) this.#early.push(message);
-    else this.#fail(this.#protocolError(line, "more answers than questions"));
+    else if ("event" in message) this.#onEvent(message["event"]);
+    else {
+      const waiting = this.#waiting.shift();
+      if (waiting !== undefined) waiting.resolve(message);
+      else this.#fail(this.#protocolError(line, "more answers than questions"));
+    }
+  }
+
+  #onEvent(name: unknown): void {
+    if (typeof name === "string" && this.#events.size < MAX_EVENTS) this.#events.add(name);
   }
 
   #receive(): Promise<Record<string, unknown>> {
-    const early = this.#early.shift();
-    if (early !== undefined) return Promise.resolve(early);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#waiting.push({ resolve, reject });
     });
   }
 
@@ -187,8 +223,7 @@ class Session implements QmpSession {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#socket?.destroy();
-    this.#waiting?.reject(error);
-    this.#waiting = undefined;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
   #timeoutError(): VirgaError {
