@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { DoctorCommandOptions } from "./commands/doctor.ts";
 import type { SetupCommandOptions } from "./commands/setup.ts";
 import { runCommand } from "./commands/run.ts";
@@ -30,6 +30,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .description("make this machine able to run VMs; safe to repeat")
     .option("--dev", "also what the tests of Virga itself use")
     .option("--yes", "install packages without asking")
+    .addOption(
+      new Option(
+        "--update",
+        "also bring the guest kernel to the newest that the distribution has",
+      ).conflicts(["kernel", "modules"]),
+    )
     .option("--kernel <file>", "guest kernel, in place of the distribution's package")
     .option("--modules <dir>", "the kernel's lib/modules/RELEASE directory")
     .option("--busybox <file>", "static busybox for guests")
@@ -37,6 +43,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       "after",
       examples(
         "sudo virga setup",
+        "sudo virga setup --update",
         "virga setup --kernel bzImage --modules lib/modules/6.12.9 --busybox busybox",
       ),
     )

@@ -45,6 +45,14 @@ test("an unknown command or option is a usage error with a suggestion", () => {
   assert.match(bare.stderr, /^Usage: virga /);
 });
 
+test("an update of the kernel and a kernel of the user's own exclude each other", () => {
+  for (const option of ["--kernel", "--modules"]) {
+    const { status, stderr } = virga(["setup", "--update", option, "file"]);
+    assert.equal(status, 2);
+    assert.match(stderr, new RegExp(`^virga: option '--update' cannot be used with .*${option}`));
+  }
+});
+
 test("every command has help with examples, on standard output", () => {
   for (const args of [["--help"], ["run", "--help"], ["setup", "--help"], ["doctor", "--help"]]) {
     const result = virga(args);

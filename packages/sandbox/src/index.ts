@@ -28,6 +28,7 @@ export { currentKernel, type GuestKernel } from "./setup/kernel/kernel-store.ts"
 export { ensureNative, type NativeOptions, type NativeSources } from "./setup/native.ts";
 export type { ReadyAssets } from "./setup/ready-cache.ts";
 export { ensureReady, ensureTools } from "./setup/setup.ts";
+export { updateKernel, type KernelUpdate } from "./setup/update-kernel.ts";
 export type { GivenFiles } from "./setup/setup-context.ts";
 export type { SetupEvent, SetupOptions, ToolSet } from "./setup/setup-options.ts";
 export { Host, type HostOptions } from "./host.ts";

@@ -26,6 +26,8 @@ export interface FakeMachine {
   calls(): Promise<string[]>;
   /** The files of the package `name`, as they would lie below `/`. */
   tree(name: string): string;
+  /** Makes this the kernel that the distribution has. */
+  offerKernel(release: string): Promise<void>;
 }
 
 /** Makes a fake machine and sets this process's PATH to it until the test ends. */
@@ -44,7 +46,6 @@ export async function useFakeMachine(t: TestContext): Promise<FakeMachine> {
     await chmod(join(bin, name), 0o755);
   };
   await writeFile(at("calls"), "");
-  await kernelPackage(tree(`linux-image-${RELEASE}`));
   await mkdir(join(tree("busybox-static"), "bin"), { recursive: true });
   await writeFile(at("busybox.c"), busyboxSource);
   await promisify(execFile)("musl-gcc", [
@@ -60,8 +61,14 @@ export async function useFakeMachine(t: TestContext): Promise<FakeMachine> {
   await program(
     "apt-cache",
     `for last; do :; done
-case "$last" in linux-image-cloud-*) echo "$last"; echo "  Depends: linux-image-${RELEASE}";; linux-image-${RELEASE}) echo "$last";; *) exit 100;; esac`,
+release="$(cat ${at("release")})"
+case "$last" in linux-image-cloud-*) echo "$last"; echo "  Depends: linux-image-$release";; linux-image-$release) echo "Package: $last"; echo "Version: 6.12.9-1";; *) exit 100;; esac`,
   );
+  const offerKernel = async (release: string): Promise<void> => {
+    await kernelPackage(tree(`linux-image-${release}`), release);
+    await writeFile(at("release"), `${release}\n`);
+  };
+  await offerKernel(RELEASE);
   await program("apt-get", aptGet(bin, at("lists")));
   await program(
     "dpkg-deb",
@@ -85,16 +92,17 @@ case "$1" in -f) echo "Package: $name"; echo "Version: 6.12.9-1";; -x) mkdir -p 
     calls: async () =>
       (await readFile(at("calls"), "utf8")).split("\n").filter((line) => line !== ""),
     tree,
+    offerKernel,
   };
 }
 
-async function kernelPackage(tree: string): Promise<void> {
-  const modules = join(tree, "lib/modules", RELEASE);
+async function kernelPackage(tree: string, release: string): Promise<void> {
+  const modules = join(tree, "lib/modules", release);
   await mkdir(join(tree, "boot"), { recursive: true });
   await mkdir(modules, { recursive: true });
-  await writeFile(join(tree, "boot", `vmlinuz-${RELEASE}`), "\x7fELF kernel");
+  await writeFile(join(tree, "boot", `vmlinuz-${release}`), "\x7fELF kernel");
   for (const { name } of GUEST_MODULES) {
-    await writeFile(join(modules, `${name}.ko`), fakeModule({ depends: "", vermagic: RELEASE }));
+    await writeFile(join(modules, `${name}.ko`), fakeModule({ depends: "", vermagic: release }));
   }
 }
 

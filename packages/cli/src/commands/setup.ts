@@ -1,4 +1,10 @@
-import { ensureReady, type GivenFiles } from "@virga/sandbox";
+import {
+  ensureReady,
+  updateKernel,
+  type GivenFiles,
+  type KernelUpdate,
+  type SetupOptions,
+} from "@virga/sandbox";
 import { interruptSignal } from "../interrupt.ts";
 import { printLine } from "../output/print.ts";
 import { setupProgress } from "../output/setup-progress.ts";
@@ -7,16 +13,18 @@ import { setupProgress } from "../output/setup-progress.ts";
 export interface SetupCommandOptions extends GivenFiles {
   /** Also what the tests of Virga itself use. */
   readonly dev?: boolean;
+  /** Also bring the guest kernel to the newest. */
+  readonly update?: boolean;
   /** Install packages without asking. */
   readonly yes?: boolean;
 }
 
 /** `virga setup`: makes this machine able to run VMs. */
 export async function setupCommand(options: SetupCommandOptions): Promise<number> {
-  const { dev = false, yes = false, kernel, modules, busybox } = options;
+  const { dev = false, yes = false, update = false, kernel, modules, busybox } = options;
   const progress = setupProgress(process.stderr);
   try {
-    const assets = await ensureReady({
+    const how: SetupOptions = {
       // Asked for explicitly: VIRGA_SETUP=never is about commands that would do it by the way.
       mode: "auto",
       tools: dev ? ["qemu", "kernel", "native", "dev"] : ["qemu"],
@@ -28,14 +36,24 @@ export async function setupCommand(options: SetupCommandOptions): Promise<number
       onEvent: progress.onEvent,
       signal: interruptSignal(),
       ...(!yes && process.stdin.isTTY && process.stderr.isTTY && { confirm: askToInstall }),
-    });
+    };
+    const change = update ? await updateKernel(how) : undefined;
+    const assets = change?.assets ?? (await ensureReady(how));
     await progress.finish();
+    if (change !== undefined) printLine(changeText(change));
     printLine(`Ready: guest kernel ${assets.kernelRelease}, image busybox.`);
     return 0;
   } catch (error) {
     await progress.finish("Not finished");
     throw error;
   }
+}
+
+function changeText({ updated, before, assets, dropped }: KernelUpdate): string {
+  const change = updated
+    ? `The guest kernel was ${before} and is now ${assets.kernelRelease}.`
+    : `The guest kernel ${before} is the newest.`;
+  return dropped.length === 0 ? change : `${change} Removed: ${dropped.join(", ")}.`;
 }
 
 async function askToInstall(packages: readonly string[]): Promise<boolean> {

@@ -78,3 +78,13 @@ export async function packageDependencies(name: string, signal?: AbortSignal): P
     (match) => match[1] ?? "",
   );
 }
+
+/** The version of a package that would be installed. `SETUP_FAILED` when apt does not know it, or cannot tell. */
+export async function packageVersion(name: string, signal?: AbortSignal): Promise<string> {
+  const what = `look up the version of ${name}`;
+  const args = ["show", "--no-all-versions", name];
+  const output = await runTool("apt-cache", args, { what, env: { LC_ALL: "C.UTF-8" }, signal });
+  const [, version] = /^Version: (\S+)$/mu.exec(output.toString("utf8")) ?? [];
+  if (version !== undefined) return version;
+  throw new VirgaError("SETUP_FAILED", `Cannot ${what}: apt-cache told none`);
+}

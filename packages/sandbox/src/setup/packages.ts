@@ -82,7 +82,8 @@ export async function withFreshLists<T>(
   }
 }
 
-async function updateLists(options: AptOptions): Promise<void> {
+/** Fetches apt's lists of packages, as root. `SETUP_FAILED` with apt's words. */
+export async function updateLists(options: AptOptions): Promise<void> {
   await runTool("apt-get", ["update", ...unattended], {
     what: "update the lists of packages",
     env,

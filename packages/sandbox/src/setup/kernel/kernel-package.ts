@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { VirgaError } from "@virga/vm";
 import {
   packageDependencies,
+  packageVersion,
   withUnpackedPackages,
   type DebPackageOptions,
   type UnpackedPackage,
@@ -46,8 +47,30 @@ export async function fetchKernelPackage(options: KernelPackageOptions): Promise
   );
 }
 
+/** A kernel that the distribution has. */
+export interface NewestKernel {
+  /** What it is named in the store. */
+  readonly id: string;
+  readonly release: string;
+}
+
+/** Says which kernel {@link fetchKernelPackage} would fetch, by apt's lists as they are. `SETUP_FAILED` as there. */
+export async function newestKernelPackage(
+  options: Pick<KernelPackageOptions, "packages" | "signal"> = {},
+): Promise<NewestKernel> {
+  const name = await concretePackage(options);
+  const release = name.slice(PREFIX.length);
+  return { id: kernelId(release, await packageVersion(name, options.signal)), release };
+}
+
+function kernelId(release: string, version: string): string {
+  return `${release}_${version}`;
+}
+
 // What a meta-package depends on changes with every update: the package it names has the kernel.
-async function concretePackage(options: KernelPackageOptions): Promise<string> {
+async function concretePackage(
+  options: Pick<KernelPackageOptions, "packages" | "signal">,
+): Promise<string> {
   const packages = options.packages ?? metaPackages;
   const failures: VirgaError[] = [];
   for (const meta of packages) {
@@ -86,7 +109,7 @@ async function publishPackage(
   const release = name.slice(PREFIX.length);
   const modules = await readModuleTree(await modulesDirectory(tree, release));
   const content = {
-    id: `${release}_${version}`,
+    id: kernelId(release, version),
     release,
     source: `package ${name} ${version}`,
     image: await readFile(join(tree, "boot", `vmlinuz-${release}`)),

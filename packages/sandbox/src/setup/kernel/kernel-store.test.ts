@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
 import { useTemporaryDirectory } from "@virga/testkit";
-import { currentKernel, publishKernel, type KernelContent } from "./kernel-store.ts";
+import { currentKernel, dropKernels, publishKernel, type KernelContent } from "./kernel-store.ts";
 
 const elf = Buffer.from("\x7fELF\x02\x01 kernel", "latin1");
 const module = (name: string) => ({
@@ -42,6 +42,17 @@ test("a newer kernel takes over and the old one stays for what was made with it"
   assert.deepEqual(await currentKernel(root), second);
   assert.ok((await readFile(first.vmlinuz)).equals(elf));
   assert.deepEqual((await readdir(root)).toSorted(), [content.id, "current", "second"]);
+});
+
+test("old kernels are removed, but for the current one and those that are kept", async (t) => {
+  const root = await useTemporaryDirectory(t);
+  for (const id of ["first", "second", "third", "fourth"]) {
+    await publishKernel(root, { ...content, id, modules: [] });
+  }
+  const dropped = await dropKernels(root, new Set(["second"]));
+  assert.deepEqual(dropped.toSorted(), ["first", "third"]);
+  assert.deepEqual((await readdir(root)).toSorted(), ["current", "fourth", "second"]);
+  assert.equal((await currentKernel(root))?.id, "fourth");
 });
 
 test("a kernel that cannot be unpacked is kept packed", async (t) => {

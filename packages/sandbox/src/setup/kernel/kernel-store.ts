@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { errnoOf } from "@virga/vm";
 import { currentEntry, pointTo } from "../current-link.ts";
@@ -67,6 +67,20 @@ export async function publishKernel(
 export async function currentKernel(root: string): Promise<GuestKernel | undefined> {
   const directory = await currentEntry(root);
   return directory === undefined ? undefined : readKernel(directory);
+}
+
+/** Removes every kernel but the current one and those whose ids are given, and gives the ids of what it removed. Only under the set-up lock. */
+export async function dropKernels(root: string, kept: ReadonlySet<string>): Promise<string[]> {
+  const current = await currentEntry(root);
+  const dropped: string[] = [];
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    const { name } = entry;
+    if (!entry.isDirectory() || name.startsWith(".") || kept.has(name)) continue;
+    if (current === undefined || name === basename(current)) continue;
+    await rm(join(root, name), { recursive: true, force: true });
+    dropped.push(name);
+  }
+  return dropped;
 }
 
 async function readKernel(directory: string): Promise<GuestKernel | undefined> {
