@@ -25,6 +25,7 @@ const RUN_FILES = {
   vsock: "v.sock",
   qmpOperations: "qmp0.sock",
   qmpReads: "qmp1.sock",
+  incoming: "in.sock",
   ports: "ports",
   disks: "disks",
   rootfs: "rootfs.ext4",
@@ -32,6 +33,7 @@ const RUN_FILES = {
   initramfs: "initramfs",
   memory: "memory",
   snapshot: "snapshot",
+  restore: "restore",
   out: "out",
   console: "console.log",
   events: "events.json",
@@ -46,6 +48,8 @@ export interface RunPaths {
   readonly vsock: string;
   readonly qmpOperations: string;
   readonly qmpReads: string;
+  /** Socket on which QEMU waits for the device state of a restore. */
+  readonly incoming: string;
   /** Directory of the guest channel's sockets on QEMU: `0.sock` … `15.sock`. */
   readonly ports: string;
   readonly disks: string;
@@ -55,6 +59,8 @@ export interface RunPaths {
   readonly memory: string;
   /** The snapshot a clone is restored from (read-only). */
   readonly snapshot: string;
+  /** Directory with an edited configuration, for clones on Cloud Hypervisor that cannot use the snapshot's. */
+  readonly restore: string;
   /** Where the VMM writes a snapshot before the manager publishes it. */
   readonly out: string;
   readonly console: string;
@@ -99,12 +105,14 @@ function runPaths(directory: string, socketName: string): RunPaths {
     vsock: at(RUN_FILES.vsock),
     qmpOperations: at(RUN_FILES.qmpOperations),
     qmpReads: at(RUN_FILES.qmpReads),
+    incoming: at(RUN_FILES.incoming),
     ports: at(RUN_FILES.ports),
     disks: at(RUN_FILES.disks),
     kernel: at(RUN_FILES.kernel),
     initramfs: at(RUN_FILES.initramfs),
     memory: at(RUN_FILES.memory),
     snapshot: at(RUN_FILES.snapshot),
+    restore: at(RUN_FILES.restore),
     out: at(RUN_FILES.out),
     console: at(RUN_FILES.console),
     events: at(RUN_FILES.events),
@@ -112,6 +120,14 @@ function runPaths(directory: string, socketName: string): RunPaths {
     pid: at(RUN_FILES.pid),
     disk: (id) => (id === "rootfs" ? at(RUN_FILES.rootfs) : join(directory, RUN_FILES.disks, id)),
   };
+}
+
+/** Whether the control socket may have this name: a plain one that no other file in the VMM's directory has. */
+export function isSocketName(name: unknown): boolean {
+  if (typeof name !== "string" || !/^[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,31}$/u.test(name)) return false;
+  const taken: readonly string[] = Object.values(RUN_FILES);
+  // Cloud Hypervisor listens on `v.sock_PORT` for connections that a guest opens.
+  return !name.includes("..") && !taken.includes(name) && !name.startsWith(`${RUN_FILES.vsock}_`);
 }
 
 /** The layout of the VM whose host-only directory is `directory`. */

@@ -102,3 +102,11 @@ test("kernel arguments are single printable words", () => {
     "kernelArguments[2]",
   ]);
 });
+
+test("the control socket has a plain name that no other file of the VM has", () => {
+  const taken = ["v.sock", "v.sock_52", "qmp0.sock", "in.sock", "disks", "out", "vmm.log"];
+  for (const socketPath of ["", ".", "..", "a..b", ".x", "a/b", "a".repeat(33), 7, ...taken])
+    assert.deepEqual(paths({ socketPath }), ["socketPath"], JSON.stringify(socketPath));
+  for (const socketPath of ["api.sock", "a", "a".repeat(32)])
+    assert.deepEqual(paths({ socketPath }), [], socketPath);
+});

@@ -1,3 +1,4 @@
+import { isSocketName } from "../directory.ts";
 import { DEFAULT_TIMEOUTS } from "./defaults.ts";
 import { isDiskId, isVmId } from "./ids.ts";
 import type { ConfigProblem } from "./problem.ts";
@@ -97,11 +98,11 @@ export function validateConfig(
   check.oneOf("memoryForm", config.memoryForm, FORMS);
   check.oneOf("restoreMode", config.restoreMode, MODES);
   for (const key of ["guestChannel", "balloon", "console"] as const) check.flag(key, config[key]);
-  check.pattern(
+  check.that(
+    config.socketPath === undefined || isSocketName(config.socketPath),
     "socketPath",
     config.socketPath,
-    /^[a-zA-Z0-9_.-]{1,32}$/u,
-    "a file name of at most 32 characters",
+    "a file name of at most 32 of a-z, A-Z, 0-9 and _ . -, not beginning with . and not one of Virga's own",
   );
   check.pattern(
     "templateId",

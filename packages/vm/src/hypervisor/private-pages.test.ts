@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { open, readFile, truncate, writeFile } from "node:fs/promises";
+import { open, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
@@ -113,6 +113,21 @@ test("pages of the process's own are written over the copy, the file's are left"
   assert.deepEqual(firstBytes(content), [0, 2, 0, 4, 5, 0, 7, 8]);
   assert.equal(pages, 5);
   assert.deepEqual(content.subarray(PAGE, 2 * PAGE), Buffer.alloc(PAGE, 2));
+});
+
+test("no link is followed to where the pages go", async (context) => {
+  const directory = await testDirectory(context);
+  const secret = join(directory, "secret");
+  const link = join(directory, "link");
+  await writeFile(secret, "of the host");
+  await symlink(secret, link);
+  const memory = await openProcessMemory("/proc/self");
+  try {
+    const copied = memory.copyPrivatePages([], link, new AbortController().signal);
+    await assert.rejects(copied, { code: "ELOOP" });
+  } finally {
+    await memory.close();
+  }
 });
 
 test("each segment goes to its own place in the file", async (context) => {

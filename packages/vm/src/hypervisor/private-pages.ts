@@ -1,5 +1,5 @@
 import { readSync, writeSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { constants, open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -90,7 +90,8 @@ export async function openProcessMemory(directory: string): Promise<ProcessMemor
   }
   return {
     async copyPrivatePages(segments, destination, signal) {
-      const target = await open(destination, "r+");
+      // It may lie where the process can put a link.
+      const target = await open(destination, constants.O_RDWR | constants.O_NOFOLLOW);
       try {
         const copier = new PageCopier(memory, target);
         let pages = 0;

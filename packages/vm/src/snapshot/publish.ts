@@ -103,7 +103,6 @@ async function moveFile(
     await rename(source, destination);
   } catch (error) {
     if (errnoOf(error) !== "EXDEV") throw error;
-    await (await openPlainFile(source)).close();
     await copySparse(source, destination, { signal });
     await rm(source);
   }

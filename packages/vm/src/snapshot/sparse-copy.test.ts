@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtemp, open, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdtemp, open, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
@@ -74,8 +75,29 @@ test("a missing source names it and leaves nothing", async () => {
 });
 
 test("a source that is a directory is refused and leaves nothing", async () => {
-  await assert.rejects(copySparse(root, destination), withCode("IO_ERROR", /director/i));
+  await assert.rejects(copySparse(root, destination), withCode("IO_ERROR", /no plain file/));
   assert.deepEqual(await readdir(root), ["-source"]);
+});
+
+test("a link is followed nowhere", async () => {
+  const secret = join(root, "secret");
+  const link = join(root, "link");
+  await writeFile(secret, "of the host");
+  await symlink(secret, link);
+  await assert.rejects(copySparse(link, destination), withCode("IO_ERROR", /ELOOP/));
+  await assert.rejects(copySparse(source, link), withCode("IO_ERROR", /exist/i));
+  // A destination that a link replaces while cp runs: its work goes on in the file that was made.
+  const real = execFileSync("which", ["cp"], { encoding: "utf8" }).trim();
+  const script = `#!/bin/sh\nln -sf ${secret} ${destination}\nexec ${real} "$@"\n`;
+  await writeFile(join(root, "cp"), script, { mode: 0o755 });
+  const path = process.env["PATH"] ?? "";
+  process.env["PATH"] = `${root}:${path}`;
+  try {
+    await copySparse(source, destination);
+  } finally {
+    process.env["PATH"] = path;
+  }
+  assert.equal(await readFile(secret, "utf8"), "of the host");
 });
 
 test("an aborted copy does not start", async () => {

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
-import { chmod, constants, copyFile, open, rm } from "node:fs/promises";
-import { VirgaError, abortedError, errnoOf, errorText } from "../errors.ts";
+import { constants, copyFile, open, rm } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { VirgaError, abortedError, errnoOf, errorText, isVirgaError } from "../errors.ts";
+import { openPlainFile } from "../open-plain-file.ts";
 
 /** Options of {@link copySparse}. */
 export interface SparseCopyOptions {
@@ -19,6 +21,8 @@ const MAX_COMPLAINT_BYTES = 4096;
  * Copies a sparse file to `destination`, which must not exist, without filling its holes: by reflink where the file system can, else by data extents.
  * Tells which. Does not sync. After a failure the destination is gone.
  *
+ * Both may lie where a VMM can write: a link in place of the source is refused, and none is followed that takes the place of the destination meanwhile.
+ *
  * Rejects with `ABORTED`, or `IO_ERROR` (`details.errno` where there is one).
  */
 export async function copySparse(
@@ -29,13 +33,40 @@ export async function copySparse(
   const { signal, mode = 0o600 } = options;
   const what = `copying ${source} to ${destination}`;
   if (signal?.aborted === true) throw abortedError(what, signal);
-  if (await reflink(source, destination)) {
-    await undoUnless(destination, () => chmod(destination, mode));
-    return "reflink";
+  const fail = (error: unknown): never => {
+    throw isVirgaError(error) && error.code === "ABORTED"
+      ? error
+      : ioError(source, destination, errorText(error), error);
+  };
+  const from = await openPlainFile(source).catch(fail);
+  try {
+    if (await reflink(from, destination).catch(fail)) {
+      await undoUnless(destination, () => withFile(openPlainFile(destination), mode)).catch(fail);
+      return "reflink";
+    }
+    const to = await open(destination, "wx", 0o600).catch(fail);
+    await undoUnless(destination, () =>
+      withFile(to, mode, () => copyExtents(from, to, what, signal)),
+    ).catch(fail);
+    return "extents";
+  } finally {
+    await from.close();
   }
-  await createExclusively(source, destination, mode);
-  await undoUnless(destination, () => copyExtents(source, destination, what, signal));
-  return "extents";
+}
+
+/** Does the work on an open file, then sets its mode and closes it. */
+async function withFile(
+  opened: FileHandle | Promise<FileHandle>,
+  mode: number,
+  work: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const file = await opened;
+  try {
+    await work();
+    await file.chmod(mode);
+  } finally {
+    await file.close();
+  }
 }
 
 async function undoUnless(destination: string, step: () => Promise<void>): Promise<void> {
@@ -47,27 +78,18 @@ async function undoUnless(destination: string, step: () => Promise<void>): Promi
   }
 }
 
-async function reflink(source: string, destination: string): Promise<boolean> {
+async function reflink(source: FileHandle, destination: string): Promise<boolean> {
   try {
     // Never without _FORCE: Node's fallback is a dense copy, which allocates every hole.
-    await copyFile(source, destination, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
+    await copyFile(
+      `/proc/self/fd/${source.fd}`,
+      destination,
+      constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL,
+    );
     return true;
   } catch (error) {
     if (NO_REFLINK.has(errnoOf(error) ?? "")) return false;
-    throw ioError(source, destination, errorText(error), error);
-  }
-}
-
-async function createExclusively(source: string, destination: string, mode: number): Promise<void> {
-  try {
-    const file = await open(destination, "wx", mode);
-    try {
-      await file.chmod(mode);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw ioError(source, destination, errorText(error), error);
+    throw error;
   }
 }
 
@@ -76,19 +98,25 @@ async function createExclusively(source: string, destination: string, mode: numb
  * (512 MiB of memory with 80 MB of data: 100–250 ms against 40).
  */
 function copyExtents(
-  source: string,
-  destination: string,
+  source: FileHandle,
+  destination: FileHandle,
   what: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(
       "cp",
-      ["--sparse=always", "--reflink=never", "--no-target-directory", "--", source, destination],
-      { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, LC_ALL: "C" } },
+      [
+        "--sparse=always",
+        "--reflink=never",
+        "--no-target-directory",
+        "/proc/self/fd/0",
+        "/proc/self/fd/1",
+      ],
+      { stdio: [source.fd, destination.fd, "pipe"], env: { ...process.env, LC_ALL: "C" } },
     );
     let complaint = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint = (complaint + text).slice(0, MAX_COMPLAINT_BYTES);
     });
     let spawnFailure: unknown;
@@ -104,12 +132,10 @@ function copyExtents(
       if (signal?.aborted === true) reject(abortedError(what, signal));
       else if (code === 0) resolve();
       else if (spawnFailure !== undefined) {
-        reject(
-          ioError(source, destination, `cannot run cp: ${errorText(spawnFailure)}`, spawnFailure),
-        );
+        reject(new Error(`cannot run cp: ${errorText(spawnFailure)}`, { cause: spawnFailure }));
       } else {
         const reason = complaint.trim() || `cp ended with ${endedBy ?? `exit code ${code}`}`;
-        reject(ioError(source, destination, reason, undefined));
+        reject(new Error(reason));
       }
     });
   });

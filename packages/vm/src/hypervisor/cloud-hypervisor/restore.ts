@@ -8,9 +8,6 @@ import { SNAPSHOT_FILES, readRegular } from "./publish.ts";
 import { diskPaths, parseSnapshotConfig, retargetConfig } from "./snapshot-config.ts";
 import type { MemoryFile } from "./snapshot-config.ts";
 
-/** Directory below the VMM's own with an edited configuration, for clones that cannot use the snapshot's. */
-const RESTORE_DIRECTORY = "restore";
-
 const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /** Why a snapshot cannot be restored in this mode, or undefined. */
@@ -38,9 +35,7 @@ function ownsMemory({ mode, manifest }: SnapshotSource): boolean {
 /** The body of `vm.restore`. */
 export function restoreBody(context: VmContext, source: SnapshotSource): Record<string, unknown> {
   const { inside } = context.layout;
-  const directory = usesPublished(context, source)
-    ? inside.snapshot
-    : join(inside.directory, RESTORE_DIRECTORY);
+  const directory = usesPublished(context, source) ? inside.snapshot : inside.restore;
   return {
     source_url: `file://${directory}`,
     // A mapped file needs no copying: its range table is empty. On demand would fail for want of `memory-ranges`.
@@ -61,7 +56,7 @@ export async function prepareRestore(context: VmContext, source: SnapshotSource)
     await readRegular(join(source.directory, SNAPSHOT_FILES.config), MAX_CONFIG_BYTES),
   );
   if (ownsMemory(source)) await copySparse(join(source.directory, memory.file), host.memory);
-  const directory = join(host.directory, RESTORE_DIRECTORY);
+  const directory = host.restore;
   await mkdir(directory, { mode: 0o700 });
   const edited = retargetConfig(
     published,

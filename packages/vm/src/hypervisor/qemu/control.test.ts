@@ -15,7 +15,6 @@ import type { VirgaErrorCode } from "../../errors.ts";
 import type { SnapshotManifest } from "../../snapshot/manifest.ts";
 import type { SnapshotSource, VmContext } from "../port.ts";
 import { QemuControl } from "./control.ts";
-import { incomingSocket } from "./files.ts";
 
 const MIB = 1 << 20;
 const LONG = { timeoutMs: 20_000 };
@@ -245,7 +244,7 @@ async function useIncoming(context: TestContext, vm: VmContext): Promise<{ text:
     });
   });
   await new Promise<void>((resolve) => {
-    server.listen(incomingSocket(vm.layout.host), resolve);
+    server.listen(vm.layout.host.incoming, resolve);
   });
   context.after(() => server.close());
   return got;

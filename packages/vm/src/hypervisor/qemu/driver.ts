@@ -14,7 +14,7 @@ import type {
 import { watchBoot } from "./boot-watchdog.ts";
 import { QemuControl } from "./control.ts";
 import { explainQemuExit } from "./exit.ts";
-import { GUEST_PORTS, incomingSocket, portSocket } from "./files.ts";
+import { GUEST_PORTS, portSocket } from "./files.ts";
 import { connectGuestPort } from "./guest-connection.ts";
 import { bootArguments, canMapReadOnly, restoreArguments } from "./machine-arguments.ts";
 import { PIECE_BYTES } from "./save-private-memory.ts";
@@ -59,7 +59,7 @@ function plan(context: VmContext, rest: readonly string[], source?: SnapshotSour
   const ports = Array.from({ length: GUEST_PORTS }, (_, port) => portSocket(host, port));
   return {
     argv: [context.build.binary, ...rest],
-    staleSockets: [host.qmpOperations, host.qmpReads, incomingSocket(host), ...ports],
+    staleSockets: [host.qmpOperations, host.qmpReads, host.incoming, ...ports],
     largestFileBytes: PIECE_BYTES,
     snapshotWritable: source?.mode === "shared" && !canMapReadOnly(context),
   };

@@ -14,8 +14,3 @@ export const MEMORY_FILE = "memory";
 export function portSocket(paths: RunPaths, port: number): string {
   return join(paths.ports, `${port}.sock`);
 }
-
-/** Socket on which QEMU waits for the device state of a restore. Gone afterwards. */
-export function incomingSocket(paths: RunPaths): string {
-  return join(paths.directory, "in.sock");
-}

@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VirgaError, errorText } from "../../errors.ts";
 import type { SnapshotSource, VmContext } from "../port.ts";
-import { DEVICES_FILE, incomingSocket } from "./files.ts";
+import { DEVICES_FILE } from "./files.ts";
 import type { QmpSession } from "./qmp-session.ts";
 
 const POLL_MS = 2;
@@ -23,11 +23,11 @@ export async function restoreState(
   qmp: QmpSession,
 ): Promise<void> {
   const { inside, host } = context.layout;
-  const socketPath = incomingSocket(host);
+  const socketPath = host.incoming;
   const stop = new AbortController();
   let sent: Promise<VirgaError | undefined> | undefined;
   try {
-    await qmp.execute("migrate-incoming", { uri: `unix:${incomingSocket(inside)}` });
+    await qmp.execute("migrate-incoming", { uri: `unix:${inside.incoming}` });
     sent = sendFile(join(source.directory, DEVICES_FILE), socketPath, stop.signal);
     await waitForRestore(qmp, sent);
   } finally {

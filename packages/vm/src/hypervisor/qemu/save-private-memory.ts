@@ -2,6 +2,7 @@ import { open, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { VirgaError } from "../../errors.ts";
+import { openPlainFile } from "../../open-plain-file.ts";
 import type { VmContext } from "../port.ts";
 import type { QmpSession } from "./qmp-session.ts";
 
@@ -59,7 +60,7 @@ async function addPiece(
   bytes: number,
 ): Promise<void> {
   const buffer = Buffer.allocUnsafe(4 * MIB);
-  const piece = await open(piecePath, "r");
+  const piece = await openPlainFile(piecePath);
   try {
     for (let at = 0; at < bytes;) {
       const { bytesRead } = await piece.read(buffer, 0, buffer.length, at);

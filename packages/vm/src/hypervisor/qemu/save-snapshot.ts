@@ -1,6 +1,6 @@
-import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { VirgaError } from "../../errors.ts";
+import { openPlainFile } from "../../open-plain-file.ts";
 import { copySparse } from "../../snapshot/sparse-copy.ts";
 import type { CallOptions, SnapshotOutput, VmContext } from "../port.ts";
 import { DEVICES_FILE, MEMORY_FILE } from "./files.ts";
@@ -54,15 +54,17 @@ async function copyMemory(from: string, to: string, options: CallOptions): Promi
 }
 
 async function checkState(path: string): Promise<void> {
-  const file = await open(path, "r");
+  const file = await openPlainFile(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
     if (bytesRead === 4 && buffer.readUInt32BE() === STATE_MAGIC) return;
+    const { size } = await file.stat();
+    throw new VirgaError(
+      "SNAPSHOT_FAILED",
+      `QEMU wrote no device state: ${path} has ${size} bytes`,
+      { details: { path, size } },
+    );
   } finally {
     await file.close();
   }
-  const { size } = await stat(path);
-  throw new VirgaError("SNAPSHOT_FAILED", `QEMU wrote no device state: ${path} has ${size} bytes`, {
-    details: { path, size },
-  });
 }
