@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { readFile, readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { useTemporaryDirectory } from "@virga/testkit";
@@ -39,5 +39,24 @@ test("a VM of a living process has no dead owner; one of a dead process has", as
     "elsewhere.json",
     "misnamed.json",
     "rebooted.json",
+  ]);
+});
+
+test("what a process died over while it wrote a record is removed", async (t) => {
+  const home = await testHome(await useTemporaryDirectory(t));
+  await ownVm(home, "alive", "sandbox");
+  const owners = join(home.state, "owners");
+  const alive: OwnerRecord = JSON.parse(await readFile(join(owners, "alive.json"), "utf8"));
+  const owner = { ...alive.owner, startTime: "1" };
+  await writeFile(join(owners, "gone.json.new"), JSON.stringify({ ...alive, id: "gone", owner }));
+  await writeFile(join(owners, "writing.json.new"), JSON.stringify({ ...alive, id: "writing" }));
+  await writeFile(join(owners, "begun.json.new"), "");
+  await writeFile(join(owners, "old.json.new"), "");
+  await utimes(join(owners, "old.json.new"), 0, 0);
+  assert.deepEqual(await deadOwners(home), []);
+  assert.deepEqual((await readdir(owners)).toSorted(), [
+    "alive.json",
+    "begun.json.new",
+    "writing.json.new",
   ]);
 });

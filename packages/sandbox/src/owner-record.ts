@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, identifyProcess, isSameProcess, isVmId } from "@virga/vm";
 import type { ProcessIdentity } from "@virga/vm";
@@ -6,6 +6,12 @@ import type { Home } from "./home.ts";
 
 const FORMAT = 1;
 const SUFFIX = ".json";
+
+/** Added to the name while a record is written. */
+const UNFINISHED = ".new";
+
+/** By then whoever writes a file of a few bytes has done so, or is dead. */
+const WRITTEN_MS = 3_600_000;
 
 /** What a VM is for whose life is bound to one process. */
 export type OwnedPurpose = "sandbox" | "template";
@@ -39,25 +45,42 @@ export async function ownVm(home: Home, id: string, purpose: OwnedPurpose): Prom
   const record: OwnerRecord = { format: FORMAT, id, purpose, owner };
   await mkdir(directory, { recursive: true, mode: 0o700 });
   // Renamed, so that a reader never sees half of it. Not synced: after a power cut no VM is alive.
-  await writeFile(`${path}.new`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await writeFile(path + UNFINISHED, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  await rename(path + UNFINISHED, path);
   return { release: () => rm(path, { force: true }) };
 }
 
-/** Gives the records of VMs whose owner is surely dead. One of another pid namespace of this boot may live: it is left alone. */
+/**
+ * Gives the records of VMs whose owner is surely dead. One of another pid namespace of this boot may live: it is left alone. A record that its owner died
+ * over is removed: of its VM there is nothing yet.
+ */
 export async function deadOwners(home: Home): Promise<OwnerRecord[]> {
   const directory = ownersDirectory(home);
   const here = identifyProcess(process.pid);
   const dead: OwnerRecord[] = [];
+  if (here === undefined) return dead;
   for (const name of await listNames(directory)) {
     const path = join(directory, name);
+    if (name.endsWith(SUFFIX + UNFINISHED)) await sweepUnfinished(path, here);
     const record = name.endsWith(SUFFIX) ? await readOwner(path) : undefined;
-    if (record === undefined || here === undefined || `${record.id}${SUFFIX}` !== name) continue;
-    const { owner } = record;
-    const unsure = owner.bootId === here.bootId && owner.pidNamespace !== here.pidNamespace;
-    if (!unsure && !isSameProcess(owner)) dead.push(record);
+    if (record === undefined || `${record.id}${SUFFIX}` !== name) continue;
+    if (isDead(record.owner, here)) dead.push(record);
   }
   return dead;
+}
+
+function isDead(owner: ProcessIdentity, here: ProcessIdentity): boolean {
+  const unsure = owner.bootId === here.bootId && owner.pidNamespace !== here.pidNamespace;
+  return !unsure && !isSameProcess(owner);
+}
+
+async function sweepUnfinished(path: string, here: ProcessIdentity): Promise<void> {
+  const record = await readOwner(path);
+  const isStale =
+    record === undefined
+      ? Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now()) > WRITTEN_MS
+      : isDead(record.owner, here);
+  if (isStale) await rm(path, { force: true });
 }
 
 /** Removes the record of a VM of which nothing is left. */
