@@ -1,50 +1,18 @@
 // The agent under sanitizers, as an ordinary process over socket pairs. What a program sees and what a host sees of it
 // is tested with the shipped build in packages/guest/test; here every path is walked once, and the faults.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
-import { before, describe, test, type TestContext } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AgentClient, type ExecOptions, type GuestErrorCode, GuestError } from "@virga/guest";
-import { compilerSkip, nativeTestProgram } from "../test-program.ts";
-
-const connectionCount = 70;
+import { type AgentClient, type ExecOptions, type GuestErrorCode, GuestError } from "@virga/guest";
+import { compilerSkip } from "../test-program.ts";
+import { matching, startAgent } from "./test-agent.ts";
 
 describe("agent", { skip: compilerSkip }, () => {
-  let program: string;
-  before(async () => {
-    program = await nativeTestProgram("agent", true);
-  });
-
-  /** An agent that serves many connections. When its test ends it must end by itself, without a fault. */
-  function start(t: TestContext): AgentClient {
-    const numbers = Array.from({ length: connectionCount }, (_, index) => 3 + index);
-    const child: ChildProcess = spawn(
-      program,
-      numbers.flatMap((number) => ["--fd", `${number}`]),
-      { stdio: ["ignore", "inherit", "inherit", ...numbers.map(() => "pipe" as const)] },
-    );
-    const exit = once(child, "exit");
-    const streams = child.stdio.slice(3) as unknown as Duplex[];
-    const client = new AgentClient({
-      connect: () => {
-        const stream = streams.pop();
-        return stream ? Promise.resolve(stream) : Promise.reject(new Error("no socket is left"));
-      },
-    });
-    t.after(async () => {
-      await client.close();
-      for (const stream of streams) stream.destroy();
-      assert.deepEqual(await exit, [0, null]);
-    });
-    return client;
-  }
-
   async function run(client: AgentClient, argv: string[], options: ExecOptions = {}) {
     await using process = await client.exec(argv, options);
     const [exit, stdout, stderr] = await Promise.all([
@@ -56,7 +24,7 @@ describe("agent", { skip: compilerSkip }, () => {
   }
 
   test("streams, codes and signals", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const script = "echo out; echo err >&2; exit 3";
     assert.deepEqual(await run(client, ["sh", "-c", script]), {
       exit: { code: 3, timedOut: false },
@@ -68,7 +36,7 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("much goes in and out, on both output streams at once", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     await using child = await client.exec(["sh", "-c", "tee /dev/stderr"], { stdin: true });
     const input = Buffer.alloc(3_000_000, "abcdefg");
     child.stdin.end(input);
@@ -77,7 +45,7 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("a program that reads nothing, or no longer, does not stop its host", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     await using closed = await client.exec(["sh", "-c", "exec <&-; echo ready; sleep 1000"], {
       stdin: true,
     });
@@ -91,7 +59,7 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("a terminal outlives the moment in which nobody has it open", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     // All descriptors of the terminal are closed, and it is opened again by its other name.
     const script =
       "exec <&- >&- 2>&-; sleep 0.2; exec </dev/tty >/dev/tty; read line; echo got $line; stty size";
@@ -103,13 +71,13 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("time limits end a program and its children", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const { exit } = await run(client, ["sh", "-c", "sleep 1000 & wait"], { timeoutMs: 50 });
     assert.deepEqual(exit, { signal: 9, coreDumped: false, timedOut: true });
   });
 
   test("what background children hold at the end is still sent", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const { exit, stdout } = await run(client, ["sh", "-c", "sleep 1000 & echo last; exit 4"]);
     assert.deepEqual([exit.code, stdout], [4, "last\n"]);
     const endless = await run(client, ["sh", "-c", "yes & sleep 0.1"]);
@@ -118,7 +86,7 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("programs that cannot be started are refused by what is wrong", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const directory = mkdtempSync(join(tmpdir(), "virga-agent-"));
     t.after(() => rmSync(directory, { recursive: true }));
     const file = (name: string, content: string, mode: number): string => {
@@ -149,7 +117,7 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("ill-formed requests are refused, each by name", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const good = { argv: ["true"], stdin: false };
     const pty = { rows: 1, cols: 1 };
     const many = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, 1]));
@@ -204,7 +172,7 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("no more than 64 programs at once, and then again", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const all = await Promise.all(
       Array.from({ length: 64 }, () => client.exec(["cat"], { stdin: true })),
     );
@@ -215,7 +183,7 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("users, login shells and limits, and another host for a program", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const { user, limits } = { user: "daemon", limits: { nofile: [20, 40] as const } };
     const script = "ulimit -n; id -un";
     if (process.getuid?.() === 0) {
@@ -247,14 +215,14 @@ describe("agent", { skip: compilerSkip }, () => {
     assert.match(await text(last.stdout), /x+done$/u);
     assert.equal((await last.exited).code, 0);
     // One that nobody asks for is freed with the agent.
-    const left = await client.exec(["echo"], { detach: true, tag: "left" });
+    const left = await client.exec(["sleep", "1000"], { detach: true, tag: "left" });
     await left.close();
     await client.signal({ tag: "left" }, "SIGTERM");
     assert.ok((await client.processes()).length >= 1);
   });
 
   test("a lost connection kills, but what was detached goes on and its output is dropped", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const directory = mkdtempSync(join(tmpdir(), "virga-agent-"));
     t.after(() => rmSync(directory, { recursive: true }));
     const done = join(directory, "done");
@@ -270,7 +238,7 @@ describe("agent", { skip: compilerSkip }, () => {
   });
 
   test("shutdown ends what runs, by SIGKILL where SIGTERM does not do", async (t) => {
-    const client = start(t);
+    const client = await startAgent(t);
     const stubborn = await client.exec([
       "sh",
       "-c",
@@ -321,13 +289,4 @@ function initCases(): [string, object, RegExp][] {
       message,
     ]),
   ];
-}
-
-function matching(code: GuestErrorCode, message: RegExp): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof GuestError);
-    assert.equal(error.code, code);
-    assert.match(error.message, message);
-    return true;
-  };
 }

@@ -69,6 +69,7 @@ describe("the agent in a guest", { skip: qemuMissing(), concurrency: false }, ()
       await using client = clientOf(vm);
       await testIdentity(client);
       await testCgroups(client);
+      await testFiles(client);
       await testPrepare(client);
       await testInitAfterPrepare(client);
       await client.shutdown("poweroff");
@@ -206,6 +207,18 @@ async function testCgroups(client: AgentClient): Promise<void> {
   while ((await leaves()).trim().split("\n").length > 1) await sleep(10);
 }
 
+/** As PID 1 its tasks are among the user's processes, and leave nothing. */
+async function testFiles({ files }: AgentClient): Promise<void> {
+  await files.write("/tmp/a/b", "content", { parents: true, owner: "1000:1000", mode: 0o640 });
+  assert.equal(await files.readText("/tmp/a/b", { user: 1_000 }), "content");
+  await assert.rejects(
+    files.readText("/tmp/a/b", { user: 1_001 }),
+    (error) => isGuestError(error) && error.code === "GUEST_DENIED",
+  );
+  const cgroup = await files.readText("/proc/self/cgroup");
+  assert.match(cgroup, /^0::\/e\d+\n$/u);
+}
+
 async function testPrepare(client: AgentClient): Promise<void> {
   // It also notes by how many seconds it was held up at most, as far as it can tell by the guest's clock.
   const held = "read u _ < /proc/uptime; u=${u%.*}; [ $((u-l)) -gt $h ] && h=$((u-l)); l=$u";
@@ -216,10 +229,9 @@ async function testPrepare(client: AgentClient): Promise<void> {
   await client.prepare();
   const { bootMs, isPrepared } = await pingOf(client);
   assert.equal(isPrepared, true);
-  await assert.rejects(
-    client.exec(["true"]),
-    (error) => isGuestError(error) && error.code === "GUEST_BUSY",
-  );
+  const isBusy = (error: unknown): boolean => isGuestError(error) && error.code === "GUEST_BUSY";
+  await assert.rejects(client.exec(["true"]), isBusy);
+  await assert.rejects(client.files.stat("/"), isBusy);
   // The limit of `limited` passes while all stands still: were its clock not stopped, it would be over.
   while ((await pingOf(client)).bootMs < bootMs + 4_500) await sleep(50);
   await client.prepare();
@@ -248,9 +260,16 @@ async function testInitAfterPrepare(client: AgentClient): Promise<void> {
   const lost = Promise.all([assert.rejects(child.exited), assert.rejects(terminal.exited)]);
   await child.close();
   await client.init({ hostname: "clone" });
-  // `terminal` was dropped by init; both run on without a host.
+  // `terminal` was dropped by init; both run on without a host, until one attaches.
   await terminal.close();
   await lost;
+  const again = await client.attach(terminal.pid);
+  again.stdin.write("hello\n");
+  let echoed = "";
+  for await (const piece of again.stdout.iterator({ destroyOnReturn: false })) {
+    echoed += String(piece);
+    if (echoed === "hello\r\nhello\r\n") break;
+  }
   while (!(await sh(client, "cat /tmp/alive")).startsWith("alive")) await sleep(10);
   assert.equal(
     await sh(client, "hostname; ps -o args | grep -cx 'sleep 4321'; ps -o args | grep -cx cat"),

@@ -8,7 +8,7 @@
 /* Programs by their pid or tag: another host for one of them, a signal, and what there is. */
 
 static bool is_wanted(const struct exec *exec, int64_t pid, const char *tag) {
-  if (exec->state != EXEC_RUNNING && exec->state != EXEC_STARTING) return false;
+  if ((exec->state != EXEC_RUNNING && exec->state != EXEC_STARTING) || exec->task != NULL) return false;
   return tag[0] != 0 ? strcmp(exec->tag, tag) == 0 : exec->pid == pid;
 }
 
@@ -126,18 +126,20 @@ static void write_exec(struct writer *writer, const struct exec *exec) {
   if (exec->exited) exec_write_exit(writer, exec);
 }
 
+static bool is_listed(const struct exec *exec) { return exec->state == EXEC_RUNNING && exec->task == NULL; }
+
 void execs_request(struct connection *connection) {
   static uint8_t bytes[PAYLOAD_MAX];
   struct writer writer = {.bytes = bytes, .capacity = sizeof bytes};
   uint32_t count = 0;
-  for (size_t i = 0; i < EXECS_MAX; i++) count += execs[i].state == EXEC_RUNNING;
+  for (size_t i = 0; i < EXECS_MAX; i++) count += is_listed(&execs[i]);
   write_map(&writer, 2);
   write_key(&writer, "ok");
   write_bool(&writer, true);
   write_key(&writer, "execs");
   write_array(&writer, count);
   for (size_t i = 0; i < EXECS_MAX; i++) {
-    if (execs[i].state == EXEC_RUNNING) write_exec(&writer, &execs[i]);
+    if (is_listed(&execs[i])) write_exec(&writer, &execs[i]);
   }
   connection_response(connection, &writer);
   connection_end(connection);

@@ -4,6 +4,7 @@
 #include "exec.h"
 #include "request.h"
 #include "spawn.h"
+#include "task.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -47,7 +48,7 @@ static void release_leaf(struct exec *exec) {
   exec->leaf_fd = -1;
 }
 
-static void release(struct exec *exec) {
+void exec_release(struct exec *exec) {
   exec_streams_close(exec);
   timer_clear(&exec->limit);
   timer_clear(&exec->drain);
@@ -59,7 +60,7 @@ static void release(struct exec *exec) {
 
 /* Whether it is kept only for a host that may ask how it ended. */
 static bool is_kept(const struct exec *exec) {
-  return exec->state == EXEC_RUNNING && exec->exited && exec->connection == NULL && exec->out.source.fd < 0 &&
+  return exec->state == EXEC_RUNNING && exec->task == NULL && exec->exited && exec->connection == NULL && exec->out.source.fd < 0 &&
          exec->err.source.fd < 0;
 }
 
@@ -71,7 +72,7 @@ static struct exec *find_place(void) {
     if (exec->state == EXEC_FREE) return exec;
     if (is_kept(exec) && (oldest == NULL || exec->number < oldest->number)) oldest = exec;
   }
-  if (oldest != NULL) release(oldest);
+  if (oldest != NULL) exec_release(oldest);
   return oldest;
 }
 
@@ -106,6 +107,10 @@ void exec_end_operation(struct exec *exec) {
 }
 
 void exec_settle(struct exec *exec) {
+  if (exec->task != NULL) {
+    task_settle(exec);
+    return;
+  }
   if (exec->state != EXEC_RUNNING || !exec->exited) return;
   if (exec->connection != NULL) {
     if (!exec->exit_sent) exec_send_exit(exec);
@@ -117,7 +122,7 @@ void exec_settle(struct exec *exec) {
     release_leaf(exec);
     return;
   }
-  release(exec);
+  exec_release(exec);
 }
 
 /* The report's pipe is closed by exec itself: end of file means that the program runs. */
@@ -136,7 +141,7 @@ static void on_report(struct source *source, uint32_t events) {
     exec_streams_close(exec);
     timer_clear(&exec->limit);
     exec->state = EXEC_FAILED;
-    if (exec->exited) release(exec);
+    if (exec->exited) exec_release(exec);
     return;
   }
   exec->state = EXEC_RUNNING;
@@ -163,6 +168,10 @@ void exec_give_up(struct exec *exec) {
 
 void exec_cancelled(struct exec *exec) {
   exec_set_host(exec, NULL);
+  if (exec->task != NULL) {
+    task_cancelled(exec);
+    return;
+  }
   /* A snapshot's clones go on without the hosts of before, and other hosts may come. */
   if (agent.prepared && !exec->detach) {
     exec->detach = true;
@@ -182,8 +191,12 @@ bool exec_reaped(pid_t pid, int status) {
     exec->exited = true;
     exec->status = status;
     timer_clear(&exec->limit);
+    if (exec->task != NULL) {
+      task_reaped(exec);
+      return true;
+    }
     if (exec->state == EXEC_FAILED) {
-      release(exec);
+      exec_release(exec);
       return true;
     }
     exec_input_drop(exec);
@@ -206,7 +219,8 @@ void exec_control(struct exec *exec, const struct value *control) {
   struct value name;
   int64_t number, rows, columns;
   bool group = true;
-  if (request_value(control, "control", VALUE_STR, &name) != KEY_OK || exec->state != EXEC_RUNNING || exec->exited) {
+  if (request_value(control, "control", VALUE_STR, &name) != KEY_OK || exec->state != EXEC_RUNNING || exec->exited ||
+      exec->task != NULL) {
     return;
   }
   if (value_is(&name, "signal")) {

@@ -152,10 +152,11 @@ int exec_streams_open(struct exec *exec, int in, int out, int err) {
   exec->in.source = (struct source){.fd = in, .ready = on_in};
   exec->out.source = (struct source){.fd = out, .ready = on_out};
   exec->err.source = (struct source){.fd = err, .ready = on_err};
-  /* A terminal has no stream of errors: there is nothing to end. */
+  /* A terminal has no stream of errors, and some tasks have no output: there is nothing to end. */
   exec->err.ended = err < 0;
+  exec->out.ended = out < 0;
   if (in >= 0 && loop_add(&exec->in.source, EPOLLOUT | EPOLLET) != 0) return -1;
-  if (loop_add(&exec->out.source, EPOLLIN | EPOLLET) != 0) return -1;
+  if (out >= 0 && loop_add(&exec->out.source, EPOLLIN | EPOLLET) != 0) return -1;
   if (err >= 0 && loop_add(&exec->err.source, EPOLLIN | EPOLLET) != 0) return -1;
   return 0;
 }

@@ -34,8 +34,12 @@ struct stream {
   size_t tail_left;
 };
 
+struct task;
+
 struct exec {
   enum exec_state state;
+  /* Not a program but an operation in a process of its own: see task.h. */
+  const struct task *task;
   pid_t pid;
   /* NULL once the host is gone. */
   struct connection *connection;
@@ -100,6 +104,7 @@ void exec_end_operation(struct exec *exec);
 /* exec-clocks.c: around the time in which everything stands still. */
 void exec_stop_clocks(void);
 void exec_start_clocks(void);
+void exec_release(struct exec *exec);
 /* Frees it when nothing is left of it. */
 void exec_settle(struct exec *exec);
 

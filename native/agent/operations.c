@@ -4,6 +4,7 @@
 #include "exec.h"
 #include "freeze.h"
 #include "request.h"
+#include "task.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,6 +51,7 @@ static void ping(struct connection *connection) {
 
 static void on_request(struct connection *connection, const struct value *request) {
   struct value op;
+  const struct task *task;
   if (request_value(request, "op", VALUE_STR, &op) != KEY_OK) {
     connection_fail(connection, "BAD_REQUEST", 0, "The request has no op");
   } else if (value_is(&op, "ping")) {
@@ -72,6 +74,8 @@ static void on_request(struct connection *connection, const struct value *reques
     stats_request(connection);
   } else if (value_is(&op, "shutdown")) {
     shutdown_request(connection, request);
+  } else if ((task = task_find(&op)) != NULL) {
+    task_request(connection, request, task);
   } else {
     connection_fail(connection, "UNKNOWN_OP", 0, "There is no such operation");
   }

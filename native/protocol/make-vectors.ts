@@ -5,14 +5,7 @@
  * The encoder here is a third, deliberately plain one: it shares no code with the two sides that it tests.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-
-type Value =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Value[]
-  | { readonly [key: string]: Value };
+import { operationMessages, type Value } from "./operation-messages.ts";
 
 const nonceH = "000102030405060708090a0b0c0d0e0f";
 const nonceG = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
@@ -247,105 +240,7 @@ for (const length of [15, 16]) {
 message("str, many scripts", { v: "aé☂𝄞\u0000" });
 message("nesting of eight", { a: [[[[[[[1]]]]]]] });
 
-message("request ping", { op: "ping" });
-message("response ping", {
-  ok: true,
-  version: 1,
-  agent: "0.1.0",
-  bootMs: 1234,
-  prepared: false,
-  initialised: true,
-});
-message("request init", {
-  op: "init",
-  entropy: { $bin: "11".repeat(32) },
-  timeNs: [1_764_000_000, 999_999_999],
-  hostname: "i0123456789abcdefghi",
-  machineId: "00112233445566778899aabbccddeeff",
-  env: { LANG: "C.UTF-8" },
-  network: {
-    interface: "eth0",
-    address: "10.0.2.15/24",
-    gateway: "10.0.2.2",
-    dns: ["10.0.2.3"],
-    mac: "52:54:00:12:34:56",
-    mtu: 1500,
-  },
-});
-message("request init, least", { op: "init", entropy: { $bin: "22".repeat(32) } });
-message("request prepare", { op: "prepare", timeoutMs: 2000 });
-message("request thaw", { op: "thaw" });
-message("request exec", {
-  op: "exec",
-  argv: ["sh", "-c", "echo hi"],
-  env: { A: "1", B: "" },
-  cwd: "/tmp",
-  stdin: true,
-  pty: { rows: 24, cols: 80, term: "xterm-256color" },
-  user: "daemon",
-  login: false,
-  limits: { nofile: [1024, -1], core: 0 },
-  detach: false,
-  tag: "job",
-  ringBytes: 65_536,
-  timeoutMs: 60_000,
-  inheritEnv: true,
-});
-message("request exec, argument is not text", {
-  op: "exec",
-  argv: ["cat", { $bin: "2f746d702fff" }],
-  stdin: false,
-});
-message("response exec", { ok: true, pid: 42 });
-message("response not found", {
-  ok: false,
-  code: "NOT_FOUND",
-  message: 'Cannot run "nope": not found in PATH',
-  errno: 2,
-  what: "program",
-});
-message("response not frozen", {
-  ok: false,
-  code: "NOT_FROZEN",
-  message: "User processes did not freeze within 2000 ms",
-  pids: [77, 78],
-});
-message("request attach", { op: "attach", tag: "job", replay: true });
-message("response attach", {
-  ok: true,
-  pid: 42,
-  pty: false,
-  stdin: true,
-  outFrom: 4_294_967_296,
-  errFrom: 0,
-});
-message("request execs", { op: "execs" });
-message("response execs", {
-  ok: true,
-  execs: [
-    { pid: 42, tag: "job", program: "make", pty: false, attached: true, startedMs: 1000 },
-    { pid: 7, program: "sh", pty: true, attached: false, startedMs: 5, signal: 9, timedOut: true },
-  ],
-});
-message("request signal", { op: "signal", pid: 42, signal: 15, group: false });
-message("event taken", { event: "taken" });
-message("event exit code", { event: "exit", code: 3 });
-message("event exit signal", { event: "exit", signal: 11, core: true });
-message("event exit timed out", { event: "exit", signal: 9, timedOut: true });
-message("control signal", { control: "signal", signal: 15, group: false });
-message("control resize", { control: "resize", rows: 50, cols: 132 });
-message("request stats", { op: "stats" });
-message("response stats", {
-  ok: true,
-  uptimeMs: 5000,
-  loadAverage: [12, 34, 56],
-  memoryTotalKib: 245_760,
-  memoryFreeKib: 200_000,
-  memoryAvailableKib: 210_000,
-  processes: 3,
-  agentResidentKib: 600,
-});
-message("request shutdown", { op: "shutdown", mode: "poweroff" });
+for (const [name, value] of operationMessages) message(name, value);
 
 badMessage("nothing", "", "truncated");
 badMessage("not a map", "c0", "not a map");

@@ -1,9 +1,10 @@
-// Fuzzes the host's parser. usage: main [--seed N] [--iterations N] [--first N]
+// Fuzzes the host's parser. usage: main [--target exec|list] [--seed N] [--iterations N] [--first N]
 import { parseArgs } from "node:util";
-import { fuzz } from "./run.ts";
+import { fuzz, fuzzList } from "./run.ts";
 
 const { values } = parseArgs({
   options: {
+    target: { type: "string", default: "exec" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     iterations: { type: "string", default: "10000" },
     first: { type: "string", default: "0" },
@@ -21,4 +22,6 @@ if (!Object.values(run).every((value) => Number.isInteger(value) && value >= 0))
 process.stdout.write(
   `seed ${run.seed}, iterations ${run.first} to ${run.first + run.iterations - 1}\n`,
 );
-process.stdout.write(`${JSON.stringify(await fuzz(run))}\n`);
+process.stdout.write(
+  `${JSON.stringify(values.target === "list" ? await fuzzList(run) : await fuzz(run))}\n`,
+);

@@ -1,5 +1,6 @@
 import { type CorpusEntry, readCorpus } from "./corpus.ts";
 import { feed, type Outcome } from "./host-parser.ts";
+import { feedList, listCorpus } from "./list-parser.ts";
 import { mutate, split } from "./mutate.ts";
 import { Random } from "./random.ts";
 
@@ -19,8 +20,14 @@ export interface FuzzTally {
 
 /** A broken promise, with all that is needed to see it again. */
 class FuzzFailure extends Error {
-  constructor(run: FuzzRun, iteration: number, pieces: readonly Buffer[], cause: unknown) {
-    const again = `npm run fuzz:guest -- --seed ${run.seed} --first ${iteration} --iterations 1`;
+  constructor(
+    target: "exec" | "list",
+    run: FuzzRun,
+    iteration: number,
+    pieces: readonly Buffer[],
+    cause: unknown,
+  ) {
+    const again = `npm run fuzz:guest -- --target ${target} --seed ${run.seed} --first ${iteration} --iterations 1`;
     const hex = pieces.map((piece) => piece.toString("hex")).join(" ");
     super(
       `iteration ${iteration}: ${String(cause)}\nagain: ${again}\nstream, in its pieces: ${hex}`,
@@ -42,11 +49,27 @@ export async function fuzz(
     try {
       outcome = await feed(pieces);
     } catch (error) {
-      throw new FuzzFailure(run, iteration, pieces, error);
+      throw new FuzzFailure("exec", run, iteration, pieces, error);
     }
     tally.stages[outcome.stage] += 1;
     const end = outcome.code ?? (outcome.exit === undefined ? "none" : "exit");
     tally.ends[end] = (tally.ends[end] ?? 0) + 1;
   }
   return tally;
+}
+
+/** How many lists of files ended how: by an error's code, or `"done"`. */
+export async function fuzzList(run: FuzzRun): Promise<Record<string, number>> {
+  const ends: Record<string, number> = {};
+  for (let iteration = run.first; iteration < run.first + run.iterations; iteration += 1) {
+    const random = Random.of(run.seed, iteration);
+    const pieces = split(random, mutate(random, listCorpus));
+    try {
+      const { code = "done" } = await feedList(pieces);
+      ends[code] = (ends[code] ?? 0) + 1;
+    } catch (error) {
+      throw new FuzzFailure("list", run, iteration, pieces, error);
+    }
+  }
+  return ends;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Deadline } from "./deadline.ts";
 import { startProcess } from "./exec-operation.ts";
 import { type ExecOptions, execRequest } from "./exec-request.ts";
+import { GuestFiles } from "./files.ts";
 import type { GuestProcess } from "./guest-process.ts";
 import { linuxSignal } from "./linux-signals.ts";
 import type { GuestLogger } from "./logger.ts";
@@ -24,6 +25,7 @@ import {
 } from "./process-list.ts";
 import { runRequest } from "./run-request.ts";
 import { SessionPool } from "./session-pool.ts";
+import { type GuestStream, startStream } from "./stream-operation.ts";
 
 /** What an {@link AgentClient} is made from. */
 export interface AgentClientOptions {
@@ -66,6 +68,11 @@ export interface AttachOptions {
  * refusals, `GUEST_FAILED` and others.
  */
 export class AgentClient implements AsyncDisposable {
+  /** The files of the guest. */
+  readonly files: GuestFiles = new GuestFiles({
+    call: (op, fields, options) => this.#call(op, () => fields, options),
+    stream: (op, fields, options, hasInput) => this.#stream(op, fields, options, hasInput),
+  });
   readonly #pool: SessionPool;
   readonly #timeoutMs: number;
 
@@ -197,6 +204,24 @@ export class AgentClient implements AsyncDisposable {
       const session = await this.#pool.acquire(deadline);
       const release = (): void => this.#pool.release(session);
       return await startProcess({ session, op, request, options, deadline, release });
+    } finally {
+      deadline.dispose();
+    }
+  }
+
+  async #stream(
+    op: string,
+    fields: MessageFields,
+    options: CallOptions,
+    hasInput: boolean,
+  ): Promise<GuestStream> {
+    const request = encodeMessage({ op, ...fields });
+    const { signal } = options;
+    const deadline = new Deadline(op, options.timeoutMs ?? this.#timeoutMs, signal);
+    try {
+      const session = await this.#pool.acquire(deadline);
+      const release = (): void => this.#pool.release(session);
+      return await startStream({ session, op, request, hasInput, deadline, signal, release });
     } finally {
       deadline.dispose();
     }

@@ -48,6 +48,43 @@ export class Answer {
     return this.#map.has(key) ? this.text(key) : undefined;
   }
 
+  /** One of the given words. */
+  oneOf<Word extends string>(key: string, words: readonly Word[]): Word {
+    const value = this.#map.get(key);
+    const word = words.find((known) => known === value);
+    return word ?? this.#bad(key, `one of ${words.join(", ")}`);
+  }
+
+  /** A name of the guest's, as it is: text or bytes, neither empty nor with a NUL. */
+  name(key: string): string | Buffer {
+    const value = this.#map.get(key);
+    if (typeof value === "string" && value !== "" && !value.includes("\0")) return value;
+    if (value instanceof Uint8Array && value.length > 0 && !value.includes(0))
+      return Buffer.from(value);
+    return this.#bad(key, "a name");
+  }
+
+  /** A pair of seconds and nanoseconds. */
+  timeNs(key: string): bigint {
+    const value = this.#map.get(key);
+    const [seconds, rest] = Array.isArray(value) && value.length === 2 ? value : [];
+    if (typeof seconds !== "number" || typeof rest !== "number" || rest < 0 || rest > 999_999_999)
+      return this.#bad(key, "[seconds, nanoseconds]");
+    return BigInt(seconds) * 1_000_000_000n + BigInt(rest);
+  }
+
+  /** A map of byte strings. */
+  bytesByName(key: string): Map<string, Buffer> {
+    const value = this.#map.get(key);
+    if (!(value instanceof Map)) return this.#bad(key, "a map");
+    const result = new Map<string, Buffer>();
+    for (const [name, bytes] of value as MessageMap) {
+      if (!(bytes instanceof Uint8Array)) return this.#bad(key, "a map of bytes");
+      result.set(name, Buffer.from(bytes));
+    }
+    return result;
+  }
+
   /** An array of integers of 0 or more, of `length` items if that is given. */
   integers(key: string, length?: number): number[] {
     const value = this.#map.get(key);
@@ -109,6 +146,7 @@ const ownCodes = new Set<string>([
   "GUEST_PROTOCOL",
   "GUEST_TAKEN_OVER",
   "GUEST_TIMEOUT",
+  "GUEST_TOO_LARGE",
 ]);
 
 function isCode(code: string): code is GuestErrorCode {

@@ -19,6 +19,9 @@ export type {
   ResourceLimitName,
   ResourceLimits,
 } from "./exec-request.ts";
+export type { FileOptions, ReadOptions, WriteOptions } from "./file-request.ts";
+export type { GuestFileStatus, GuestFileType, GuestName } from "./file-status.ts";
+export type { GuestFileEntry, GuestFiles } from "./files.ts";
 export type {
   GuestExit,
   GuestExitCode,

@@ -1,0 +1,45 @@
+#ifndef VIRGA_FILE_H
+#define VIRGA_FILE_H
+
+#include "msgpack.h"
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* Operations on files: each runs as a task (task.h), in the child. */
+
+void file_stat(const struct value *request);
+void file_list(const struct value *request);
+void file_read(const struct value *request);
+void file_write(const struct value *request);
+void file_mkdir(const struct value *request);
+void file_remove(const struct value *request);
+void file_rename(const struct value *request);
+void file_symlink(const struct value *request);
+void file_set(const struct value *request);
+void file_attributes(const struct value *request);
+void file_watch(const struct value *request);
+
+/* file-request.c: keys of a request. What is wrong with one ends the task. */
+void file_path(const struct value *request, const char *key, char path[PATH_MAX]);
+bool file_flag(const struct value *request, const char *key, bool otherwise);
+/* `otherwise` when it is absent. */
+int64_t file_number(const struct value *request, const char *key, int64_t least, int64_t most, int64_t otherwise);
+
+struct owner {
+  uid_t uid;
+  gid_t gid;
+};
+/* owner: "user", "user:group" or ":group", names or numbers; (uid_t)-1 and (gid_t)-1 for what stays. */
+struct owner file_owner(const struct value *request);
+/* Makes the directories above `path` that are missing, and gives them to `owner`; 0, or -1 with errno. */
+int file_make_parents(const char *path, struct owner owner);
+
+/* file-stat.c: bytes of a name, as str when they are text, else as bin. */
+void file_write_name(struct writer *writer, const char *name);
+/* The keys of a status; how many they are. `target` may be NULL. */
+uint32_t file_status_keys(const struct stat *status, const char *target);
+void file_write_status(struct writer *writer, const struct stat *status, const char *target);
+
+#endif

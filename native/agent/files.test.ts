@@ -1,0 +1,83 @@
+// The operations on files under sanitizers: every path is walked once. What a host sees of them is in packages/guest/test.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { compilerSkip } from "../test-program.ts";
+import { matching, startAgent } from "./test-agent.ts";
+
+describe("agent", { skip: compilerSkip }, () => {
+  test("files: each operation, its refusals, and one that is given up", async (t) => {
+    const client = await startAgent(t);
+    const directory = mkdtempSync(join(tmpdir(), "virga-agent-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const { files } = client;
+    const at = (name: string): string => join(directory, name);
+    await files.write(at("a/b"), "x".repeat(300_000), { parents: true, mode: 0o600 });
+    await files.write(at("a/b"), "end", { append: true });
+    assert.equal(await files.readText(at("a/b"), { offset: 299_999 }), "xend");
+    await files.mkdir(at("d/e"), { parents: true, mode: 0o700 });
+    await files.symlink("b", at("a/link"));
+    await files.write(at("a/link"), "through");
+    assert.equal((await files.stat(at("a/link"), { follow: false })).target, "b");
+    await files.rename(at("a/b"), at("d/e/f"));
+    await files.set(at("d/e/f"), { mode: 0o640, mtimeNs: 1n });
+    await files.set(at("d/e/f"), { attributes: { a: "1" } }).catch(unsupported);
+    await files.attributes(at("d/e/f")).catch(unsupported);
+    const paths: string[] = [];
+    for await (const { path } of files.list(directory, { depth: 9 })) paths.push(String(path));
+    assert.deepEqual(paths.toSorted(), ["a", "a/link", "d", "d/e", "d/e/f"]);
+    if (process.getuid?.() === 0) {
+      await files.set(at("d/e/f"), { owner: "daemon:daemon" });
+      const asUser = { user: "daemon" };
+      await assert.rejects(
+        files.readText(at("d/e/f"), asUser),
+        matching("GUEST_DENIED", /denied/u),
+      );
+    }
+    await assert.rejects(files.write("/dev/full", "x"), matching("GUEST_NO_SPACE", /No space/u));
+    await assert.rejects(files.readText(at("none")), matching("GUEST_NOT_FOUND", /No such/u));
+    const zeros = await files.read("/dev/zero");
+    await once(zeros, "readable");
+    zeros.destroy();
+    await files.remove(at("d"), { recursive: true });
+    const path = at("f");
+    const cases: [string, object, RegExp][] = [
+      ["file.stat", {}, /path is not/u],
+      ["file.stat", { path: "" }, /path is not/u],
+      ["file.stat", { path, follow: 1 }, /follow is not a bool/u],
+      ["file.stat", { path, user: 1 }, /user is not a str/u],
+      ["file.mkdir", { path, mode: 0o10_000 }, /mode is not an int from 0 to 4095/u],
+      ["file.mkdir", { path, owner: ":" }, /owner is not/u],
+      ["file.mkdir", { path, owner: 1 }, /owner is not/u],
+      ["file.rename", { from: path }, /to is not/u],
+      ["file.symlink", { path }, /target is not/u],
+      ["file.list", { path, depth: 0 }, /depth is not/u],
+      ["file.read", { path, offset: -1 }, /offset is not/u],
+      ["file.write", { path, offset: 1, append: true }, /exclude each other/u],
+      ["file.set", { path, mtimeNs: [1] }, /mtimeNs is not/u],
+      ["file.set", { path, mtimeNs: [1, 1_000_000_000] }, /mtimeNs is not/u],
+      ["file.set", { path, attributes: [] }, /attributes is not a map/u],
+      ["file.set", { path, attributes: { a: 1 } }, /attributes must/u],
+      ["file.set", { path, attributes: { ["x".repeat(250)]: "" } }, /attributes must/u],
+    ];
+    for (const [op, fields, message] of cases) {
+      await assert.rejects(
+        client.request(op, fields as Record<string, never>),
+        matching("GUEST_BAD_REQUEST", message),
+        `${op} ${JSON.stringify(fields).slice(0, 100)}`,
+      );
+    }
+    // Their processes are all reaped, and each place is free again.
+    assert.deepEqual(await client.processes(), []);
+    await Promise.all(Array.from({ length: 30 }, () => files.stat(directory)));
+    for (let turn = 0; turn < 100; turn += 1) await files.stat(directory);
+  });
+});
+
+/** Some file systems have no attributes. */
+function unsupported(error: unknown): void {
+  matching("GUEST_FAILED", /not supported/u)(error);
+}

@@ -1,0 +1,239 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { Answer } from "./answer.ts";
+import { GuestError } from "./errors.ts";
+import {
+  type FileOptions,
+  fileFields,
+  type ReadOptions,
+  type WriteOptions,
+  writeFields,
+} from "./file-request.ts";
+import { type GuestFileStatus, type GuestName, parseStatus } from "./file-status.ts";
+import type { MessageFields, MessageMap } from "./message.ts";
+import { readRecords } from "./record-reader.ts";
+import type { GuestStream } from "./stream-operation.ts";
+
+/** How {@link GuestFiles} reaches the agent. */
+export interface FileCalls {
+  call(op: string, fields: MessageFields, options: FileOptions): Promise<MessageMap>;
+  stream(
+    op: string,
+    fields: MessageFields,
+    options: FileOptions,
+    hasInput: boolean,
+  ): Promise<GuestStream>;
+}
+
+/** One of the files below a directory. */
+export type GuestFileEntry = { readonly path: GuestName } & (
+  | (GuestFileStatus & { readonly errno?: undefined })
+  | {
+      /** Why this directory, which stands in the list already, could not be read. */
+      readonly errno: number;
+    }
+);
+
+/** Most bytes that `readFile` returns unless it is told otherwise. */
+const defaultMaxBytes = 16 * 1024 * 1024;
+
+/**
+ * The files of one guest. Every operation runs in a process of its own in the guest, as `user` (default: root), among what is frozen for snapshots.
+ * Paths are the guest's, text or bytes; symbolic links are followed as the guest has them.
+ *
+ * All calls reject with a GuestError: `GUEST_NOT_FOUND`, `GUEST_EXISTS`, `GUEST_DENIED`, `GUEST_NOT_DIRECTORY`, `GUEST_IS_DIRECTORY`,
+ * `GUEST_NOT_EMPTY`, `GUEST_NO_SPACE`, `GUEST_FAILED` (with `details.errno`) and those of every call.
+ */
+export class GuestFiles {
+  readonly #calls: FileCalls;
+
+  constructor(calls: FileCalls) {
+    this.#calls = calls;
+  }
+
+  /** Tells what a file is. `follow: false` looks at a symbolic link itself. */
+  async stat(
+    path: GuestName,
+    options: FileOptions & { readonly follow?: boolean } = {},
+  ): Promise<GuestFileStatus> {
+    const fields = fileFields("file.stat", { path, follow: options.follow }, options);
+    const answer = await this.#calls.call("file.stat", fields, options);
+    return parseStatus(new Answer("file.stat", answer));
+  }
+
+  /**
+   * Goes through the files of a directory, each directory before what is in it, in the guest's order.
+   * Symbolic links are not followed. Who stops early ends it in the guest.
+   * @param options `depth`: how many levels, 1 to 200, default 1.
+   */
+  async *list(
+    path: GuestName,
+    options: FileOptions & { readonly depth?: number } = {},
+  ): AsyncGenerator<GuestFileEntry> {
+    const op = "file.list";
+    const fields = fileFields(op, { path, depth: options.depth }, options);
+    await using stream = await this.#calls.stream(op, fields, options, false);
+    for await (const record of readRecords(stream.output)) {
+      const answer = new Answer(op, record);
+      const entry = { path: answer.name("path") };
+      if (answer.has("errno")) yield { ...entry, errno: answer.integer("errno", 0, 4_095) };
+      else yield { ...entry, ...parseStatus(answer) };
+    }
+  }
+
+  /**
+   * Reads a file as a stream, whose end is the end of what was asked for; whatever goes wrong before is an error of it.
+   * Destroying it ends the reading in the guest.
+   */
+  async read(path: GuestName, options: ReadOptions = {}): Promise<Readable> {
+    const { offset, length } = options;
+    const fields = fileFields("file.read", { path, offset, length }, options);
+    const stream = await this.#calls.stream("file.read", fields, options, false);
+    stream.output.once("close", () => void stream.close());
+    return stream.output;
+  }
+
+  /**
+   * Reads a file whole.
+   * @param options `maxBytes`: what is longer is `GUEST_TOO_LARGE`; default 16 MiB.
+   */
+  async readFile(
+    path: GuestName,
+    options: ReadOptions & { readonly maxBytes?: number } = {},
+  ): Promise<Buffer> {
+    const maxBytes = options.maxBytes ?? defaultMaxBytes;
+    const pieces: Buffer[] = [];
+    let length = 0;
+    const stream = await this.read(path, options);
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      length += piece.length;
+      if (length > maxBytes) {
+        throw new GuestError(
+          "GUEST_TOO_LARGE",
+          `The guest's file is longer than ${maxBytes} bytes`,
+          {
+            details: { op: "file.read" },
+            hint: "Raise maxBytes, or read it as a stream.",
+          },
+        );
+      }
+      pieces.push(piece);
+    }
+    return Buffer.concat(pieces);
+  }
+
+  /** Reads a file whole, as text in UTF-8; see {@link readFile}. */
+  async readText(
+    path: GuestName,
+    options: ReadOptions & { readonly maxBytes?: number } = {},
+  ): Promise<string> {
+    return (await this.readFile(path, options)).toString("utf8");
+  }
+
+  /**
+   * Writes a file. By default it takes the place of what is there all at once, when it is whole, and keeps mode and owner of that;
+   * a new one has the mode 0644. A source that fails, an abort or a lost connection leaves what was there.
+   * With `append` or `offset`, and to what is no ordinary file, it is written in place.
+   */
+  async write(
+    path: GuestName,
+    content: string | Uint8Array | AsyncIterable<Uint8Array | string>,
+    options: WriteOptions = {},
+  ): Promise<void> {
+    const fields = writeFields(path, options);
+    await using stream = await this.#calls.stream("file.write", fields, options, true);
+    if (typeof content === "string" || content instanceof Uint8Array) {
+      stream.input.end(content);
+      await stream.done;
+      return;
+    }
+    const pumping = pipeline(Readable.from(content, { objectMode: false }), stream.input);
+    await pumping.catch((error: unknown) => failed(error, stream));
+    await stream.done;
+  }
+
+  /** Makes a directory. With `parents` also those above it, and one that is there already will do. */
+  async mkdir(
+    path: GuestName,
+    options: FileOptions & {
+      readonly mode?: number;
+      readonly owner?: string;
+      readonly parents?: boolean;
+    } = {},
+  ): Promise<void> {
+    const { mode, owner, parents } = options;
+    await this.#simple("file.mkdir", { path, mode, owner, parents }, options);
+  }
+
+  /** Removes a file, an empty directory, or (`recursive`) a tree; with `missingOk` none will do too. */
+  async remove(
+    path: GuestName,
+    options: FileOptions & { readonly recursive?: boolean; readonly missingOk?: boolean } = {},
+  ): Promise<void> {
+    const { recursive, missingOk } = options;
+    await this.#simple("file.remove", { path, recursive, missingOk }, options);
+  }
+
+  /** Gives a file another name, in place of what has it; with `replace: false` that is `GUEST_EXISTS`. */
+  async rename(
+    from: GuestName,
+    to: GuestName,
+    options: FileOptions & { readonly replace?: boolean } = {},
+  ): Promise<void> {
+    await this.#simple("file.rename", { from, to, replace: options.replace }, options);
+  }
+
+  /** Makes a symbolic link at `path` that leads to `target`. */
+  async symlink(
+    target: GuestName,
+    path: GuestName,
+    options: FileOptions & { readonly owner?: string } = {},
+  ): Promise<void> {
+    await this.#simple("file.symlink", { path, target, owner: options.owner }, options);
+  }
+
+  /** Sets what is given: mode, owner (`"user"`, `"user:group"`, `":group"`), time, and `user.*` attributes (null removes one). Gives the new status. */
+  async set(
+    path: GuestName,
+    changes: {
+      readonly mode?: number;
+      readonly owner?: string;
+      readonly mtimeNs?: bigint;
+      readonly attributes?: Readonly<Record<string, Uint8Array | string | null>>;
+    },
+    options: FileOptions = {},
+  ): Promise<GuestFileStatus> {
+    const { mode, owner, mtimeNs, attributes } = changes;
+    const time = mtimeNs === undefined ? undefined : timeFields(mtimeNs);
+    const fields = { path, mode, owner, mtimeNs: time, attributes };
+    const answer = await this.#simple("file.set", fields, options);
+    return parseStatus(new Answer("file.set", answer));
+  }
+
+  /** The `user.*` attributes of a file, without that prefix: at most 30,000 bytes in all. */
+  async attributes(path: GuestName, options: FileOptions = {}): Promise<Map<string, Buffer>> {
+    const answer = await this.#simple("file.attributes", { path }, options);
+    return new Answer("file.attributes", answer).bytesByName("attributes");
+  }
+
+  async #simple(op: string, fields: MessageFields, options: FileOptions): Promise<MessageMap> {
+    return this.#calls.call(op, fileFields(op, fields, options), options);
+  }
+}
+
+/** A source that failed: what was sent so far must not pass for all of it. */
+async function failed(error: unknown, stream: GuestStream): Promise<void> {
+  await stream.close();
+  await stream.done.catch((reason: unknown) => {
+    // Closed by us just now: the source's own error is the reason.
+    if (reason instanceof GuestError && reason.code === "ABORTED" && reason.cause === undefined)
+      throw error;
+    throw reason;
+  });
+}
+
+function timeFields(timeNs: bigint): [number, number] {
+  const second = 1_000_000_000n;
+  const rest = ((timeNs % second) + second) % second;
+  return [Number((timeNs - rest) / second), Number(rest)];
+}
