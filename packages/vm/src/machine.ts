@@ -6,6 +6,7 @@ import type {
   HypervisorControl,
   HypervisorDriver,
   VmContext,
+  VmmState,
 } from "./hypervisor/port.ts";
 import { logTail } from "./launch/log-tail.ts";
 import { endsWithin } from "./launch/vmm-process.ts";
@@ -136,6 +137,7 @@ export class Machine {
       try {
         this.#checkNotDestroyed(name);
         await this.#refresh();
+        if (this.#state === "unknown") await this.#findState();
         checkLegal(this.id, name, this.#state);
         this.checkAlive(name);
         const operation = new Operation(this.id, name, this.logger, combined);
@@ -209,7 +211,25 @@ export class Machine {
   settle(state: "running" | "paused"): void {
     this.record = { ...this.record, state };
     recordPaused(this.context.layout.directory, state === "paused");
-    if (this.#state === "running" || this.#state === "paused") this.setState(state);
+    this.told(state);
+  }
+
+  /** Takes over what the VMM says of its VM, unless that has ended here. */
+  told(state: VmmState): void {
+    if (state !== "running" && state !== "paused") return;
+    if (this.#state === "running" || this.#state === "paused" || this.#state === "unknown")
+      this.setState(state);
+  }
+
+  /** Asks the VMM once more where nobody could tell the VM's state. */
+  async clarify(): Promise<void> {
+    if (this.#state !== "unknown" || !this.process.isAlive()) return;
+    try {
+      const { signal } = this.#preempt;
+      this.told((await this.control.info({ timeoutMs: FIND_OUT_MS, signal })).state);
+    } catch (error) {
+      this.logger.debug({ vm: this.id, error }, "the VM's state is unknown still");
+    }
   }
 
   /** Fails unless the VMM lives: its sockets' paths may belong to another VM of the same id by now. */

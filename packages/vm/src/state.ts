@@ -29,7 +29,7 @@ export const STATE_TRANSITIONS: Readonly<Record<VmState, readonly VmState[]>> = 
   stopping: ["stopped", "failed"],
   stopped: [],
   failed: ["stopping"],
-  unknown: ["stopping", "failed"],
+  unknown: ["running", "paused", "stopping", "failed"],
 };
 
 /** In which states an operation is legal. */

@@ -81,6 +81,7 @@ export class Vm implements AsyncDisposable {
       } catch (error) {
         if (!isVirgaError(error) || error.code === "ABORTED") throw error;
       }
+      if (machine.state === "unknown" && live !== undefined) machine.told(live.state);
     }
     const seen =
       live !== undefined && (live.state === "running" || live.state === "paused")
@@ -113,6 +114,7 @@ export class Vm implements AsyncDisposable {
     readonly signal?: AbortSignal;
   }): Promise<Duplex> {
     const machine = this.#machine;
+    await machine.clarify();
     checkLegal(machine.id, "connectGuest", machine.state);
     machine.checkAlive("connect to the guest of");
     return machine.driver.connectGuest(machine.context, options);
@@ -124,6 +126,7 @@ export class Vm implements AsyncDisposable {
    */
   async watchBoot(options: { readonly signal: AbortSignal }): Promise<"alive" | "hung"> {
     const machine = this.#machine;
+    await machine.clarify();
     checkLegal(machine.id, "connectGuest", machine.state);
     machine.checkAlive("connect to the guest of");
     return (await machine.driver.watchBoot?.(machine.context, options)) ?? "alive";

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { askFakeGuest, rejectsWithCode } from "@virga/testkit";
+import type { Vm } from "../src/vm.ts";
 import { testOnFakes, untilCalled } from "./with-fake.ts";
 
 testOnFakes(
@@ -77,6 +78,24 @@ testOnFakes("a call whose effect nobody can tell leaves the state unknown", {}, 
   assert.equal((await vm.info()).source, "record");
   await rejectsWithCode(manager.resume("vm"), "INVALID_STATE", /unknown/);
   await vm.destroy();
+});
+
+testOnFakes("an unknown state is asked for again by whatever comes next", {}, async (bench) => {
+  const { boot, manager, fake } = bench;
+  const next = [
+    (vm: Vm) => manager.pause(vm.id),
+    (vm: Vm) => askFakeGuest(vm, "ping"),
+    (vm: Vm) => vm.info(),
+  ];
+  for (const [index, use] of next.entries()) {
+    await using vm = await boot(`vm${index}`);
+    fake.set({ calls: { "*": { do: "garbage" } } });
+    await rejectsWithCode(manager.pause(vm.id), "HYPERVISOR_PROTOCOL");
+    assert.equal(vm.state, "unknown");
+    fake.set({});
+    await use(vm);
+    assert.equal(vm.state, index === 0 ? "paused" : "running");
+  }
 });
 
 testOnFakes("a snapshot that was given up does not spoil the next one", {}, async (bench) => {
