@@ -10,7 +10,7 @@ process.once("SIGINT", () => abort.abort()).once("SIGTERM", () => abort.abort())
 
 await attempt(() =>
   ensureTools({
-    tools: ["qemu", "kernel", "native", "dev", ...(long ? (["fuzz"] as const) : [])],
+    tools: ["qemu", "kernel", "native", "images", "dev", ...(long ? (["fuzz"] as const) : [])],
     signal: abort.signal,
     onEvent: say,
   }),

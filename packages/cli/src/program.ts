@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import type { DoctorCommandOptions } from "./commands/doctor.ts";
 import type { SetupCommandOptions } from "./commands/setup.ts";
+import { addImageCommands } from "./commands/image.ts";
 import { runCommand } from "./commands/run.ts";
 import { EXIT } from "./exit-code.ts";
 import { reportError } from "./output/report-error.ts";
@@ -25,6 +26,9 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     exitCode = await runInSandbox(settings);
   });
   program.addCommand(run.copyInheritedSettings(program));
+  addImageCommands(program, (code) => {
+    exitCode = code;
+  });
   program
     .command("setup")
     .description("make this machine able to run VMs; safe to repeat")

@@ -60,6 +60,7 @@ export async function testVirga(place: TestPlace): Promise<TestVirga> {
     leftovers: async () => [
       ...(await list(join(home, "vms"))).filter((name) => name !== ".builds"),
       ...(await list(join(home, "owners"))),
+      ...(await list(join(home, "disks"))),
     ],
   };
 }

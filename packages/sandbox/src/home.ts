@@ -18,6 +18,8 @@ export interface Home {
   readonly native: string;
   readonly images: string;
   readonly templates: string;
+  /** What sandboxes write: one disk each. */
+  readonly disks: string;
   /** One folder per VM. */
   readonly vms: string;
   /** Lock file of set-up: one process at a time changes what the machine has. */
@@ -72,10 +74,9 @@ export function machineDirectory(input: HomeInput = thisProcess()): string {
  * whoever owns it could swap what is run as this user. `IO_ERROR` when one cannot be made.
  */
 export async function openHome(home: Home = homePaths()): Promise<Home> {
-  const { state, run, kernel, initramfs, busybox, native, images, templates, vms } = home;
-  for (const path of [state, run, kernel, initramfs, busybox, native, images, templates, vms]) {
-    await ownDirectory(path);
-  }
+  const { state, run, kernel, initramfs, busybox, native, images, templates, disks, vms } = home;
+  const inside = [kernel, initramfs, busybox, native, images, templates, disks, vms];
+  for (const path of [state, run, ...inside]) await ownDirectory(path);
   return home;
 }
 
@@ -89,6 +90,7 @@ function layout(state: string, run: string): Home {
     native: join(state, "native"),
     images: join(state, "images"),
     templates: join(state, "templates"),
+    disks: join(state, "disks"),
     vms: join(state, "vms"),
     setupLock: join(state, "setup.lock"),
   };

@@ -8,12 +8,16 @@ export {
   type HypervisorsReport,
 } from "./doctor/doctor.ts";
 export { findHypervisors } from "./doctor/find-hypervisors.ts";
-export { DEFAULT_IMAGE, findImage, type Image } from "./images/image.ts";
 export {
   withUnpackedPackages,
   type DebPackageOptions,
   type UnpackedPackage,
 } from "./setup/deb-package.ts";
+export { BUILT_IN_NAMES, DEFAULT_IMAGE, findImage, type Image } from "./images/image.ts";
+export type { BuildImageOptions, BuiltImage } from "./images/build-image.ts";
+export type { ImageRecord, ImageSettings } from "./images/image-record.ts";
+export type { ImageListing, RemovedImage, StoredImage } from "./images/image-store.ts";
+export { Images, type ImagesOptions } from "./images/images.ts";
 export { currentBusybox, fetchBusybox } from "./setup/busybox.ts";
 export { homePaths, openHome, type Home, type HomeInput } from "./home.ts";
 export {

@@ -1,8 +1,10 @@
 import { isVirgaError } from "@virga/vm";
+import type { DiskConfig } from "@virga/vm";
 import { bootGuest } from "./boot-guest.ts";
 import type { Guest } from "./boot-guest.ts";
 import { agentOf } from "./guest-agent.ts";
 import type { Host } from "./host.ts";
+import { clonedUpper, disksOf, freshUpper, removeUpper, upperPath } from "./sandbox-disks.ts";
 import { buildTemplate } from "./templates/build-template.ts";
 import type { TemplatePlan } from "./templates/template-plan.ts";
 import type { TemplateUse } from "./templates/template-store.ts";
@@ -26,7 +28,10 @@ export interface MakeGuestOptions {
 /** Boots the guest, without a template. */
 export async function bootCold(options: MakeGuestOptions): Promise<Guest> {
   const { host, plan, id, timings, signal, accelerator } = options;
-  return bootGuest(host, { ...plan.boot, sandboxId: id }, accelerator, timings, signal);
+  const disks = await ownDisks(options, (diskMib, upper) =>
+    freshUpper(host.home, diskMib, upper, signal),
+  );
+  return bootGuest(host, { ...plan.boot, ...disks, sandboxId: id }, accelerator, timings, signal);
 }
 
 /** Restores the guest from its template, which is made first where there is none. A damaged template is made anew, once. */
@@ -57,20 +62,33 @@ async function ensureTemplate(options: MakeGuestOptions): Promise<TemplateUse> {
       host.onProgress("Waiting for another process that prepares the first sandbox of this kind"),
     build: (directory) => {
       host.onProgress("Preparing the first sandbox of this kind (once)");
-      return buildTemplate(
-        { host, config: plan.boot, accelerator, signal, timings: new Timings() },
-        directory,
-      );
+      return buildTemplate({ host, plan, accelerator, signal, timings: new Timings() }, directory);
     },
   });
 }
 
 async function restoreFrom(use: TemplateUse, options: MakeGuestOptions): Promise<Guest> {
   const { host, plan, id, signal } = options;
+  const disks = await ownDisks(options, (_diskMib, upper) =>
+    clonedUpper(use.snapshotDirectory, upper, signal),
+  );
   const vm = await host.manager.createFromSnapshot(
-    { ...plan.clone, sandboxId: id },
+    { ...plan.clone, ...disks, sandboxId: id },
     use.snapshotDirectory,
     { reason: plan.restore.reason, ...(signal && { signal }) },
   );
   return { vm, agent: agentOf(vm, host.logger) };
+}
+
+/** The disks of a sandbox whose image has a base, its own one made by `make`; it goes with the sandbox. */
+async function ownDisks(
+  { host, plan, id, timings, undo }: MakeGuestOptions,
+  make: (diskMib: number, upper: string) => Promise<void>,
+): Promise<{ readonly disks?: readonly DiskConfig[] }> {
+  if (plan.disks === undefined) return {};
+  const { base, diskMib } = plan.disks;
+  const upper = upperPath(host.home, id);
+  undo.unshift(() => removeUpper(host.home, id));
+  await timings.measure("disk", () => make(diskMib, upper));
+  return { disks: disksOf(base, upper) };
 }

@@ -5,6 +5,7 @@ import { resolveSandboxOptions } from "./sandbox-options.ts";
 test("everything has a default", () => {
   assert.deepEqual(resolveSandboxOptions({}), {
     image: "busybox",
+    diskMib: 10_240,
     hypervisor: "auto",
     vcpus: 1,
     memoryMib: 512,
@@ -35,9 +36,16 @@ test("an option that there is not is refused by name", () => {
   });
 });
 
-test("an unknown image is refused by name", () => {
-  assert.throws(() => resolveSandboxOptions({ image: "debian" }), {
-    code: "NOT_FOUND",
-    message: /"debian": there is busybox/,
+test("a disk is for images that have one, and of a size that can be", () => {
+  assert.equal(resolveSandboxOptions({ image: "tools", diskMib: 64 }).diskMib, 64);
+  assert.throws(() => resolveSandboxOptions({ diskMib: 64 }), {
+    code: "INVALID_CONFIG",
+    message: /the image busybox has no disk/,
   });
+  for (const diskMib of [63, 64.5, 2 ** 24]) {
+    assert.throws(() => resolveSandboxOptions({ image: "tools", diskMib }), {
+      code: "INVALID_CONFIG",
+      message: /diskMib is .*: it is a whole number from 64 to 16777215/,
+    });
+  }
 });

@@ -2,7 +2,7 @@ import { unknownOptions } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
 import type { HypervisorName, Logger } from "@virga/vm";
 import type { Host } from "./host.ts";
-import { DEFAULT_IMAGE, findImage } from "./images/image.ts";
+import { BUILT_IN_NAMES, DEFAULT_IMAGE } from "./images/image.ts";
 import { machineLimits } from "./machine-limits.ts";
 import type { OnProgress } from "./progress.ts";
 import type { SetupEvent } from "./setup/setup-options.ts";
@@ -11,9 +11,14 @@ import type { Timings } from "./timings.ts";
 /** What the built-in image boots with; with less its kernel gives up. */
 const MIN_MEMORY_MIB = 96;
 
+/** With less there would be little room beside the journal. */
+const MIN_DISK_MIB = 64;
+const MAX_DISK_MIB = 16 * 1024 * 1024 - 1;
+const DEFAULT_DISK_MIB = 10 * 1024;
+
 /** What sandbox to make. Everything has a default. */
 export interface SandboxOptions {
-  /** Default `busybox`, which is built in; others are not known yet. */
+  /** Name or digest of an image. Default `busybox`, which is built in. */
   readonly image?: string;
   /** Default `auto`: Cloud Hypervisor, then QEMU with KVM, then QEMU by emulation: the first that works. */
   readonly hypervisor?: HypervisorName | "auto";
@@ -21,7 +26,9 @@ export interface SandboxOptions {
   readonly vcpus?: number;
   /** Default 512; at most the machine's memory. */
   readonly memoryMib?: number;
-  /** Environment of every command, beside `PATH`, `HOME` and `TERM`. */
+  /** Size of the disk for what the sandbox writes; it takes only what is written. Default 10,240. The built-in image has none: it lives in memory. */
+  readonly diskMib?: number;
+  /** Environment of every command, beside `PATH`, `HOME`, `TERM` and the image's. */
   readonly env?: Readonly<Record<string, string>>;
   /** Boots the guest instead of restoring a template. */
   readonly cold?: boolean;
@@ -43,6 +50,7 @@ const KNOWN: Readonly<Record<keyof SandboxOptions, true>> = {
   hypervisor: true,
   vcpus: true,
   memoryMib: true,
+  diskMib: true,
   env: true,
   cold: true,
   host: true,
@@ -59,19 +67,21 @@ export interface ResolvedSandboxOptions {
   readonly hypervisor: HypervisorName | "auto";
   readonly vcpus: number;
   readonly memoryMib: number;
+  readonly diskMib: number;
   readonly cold: boolean;
 }
 
-/** Applies the defaults. `INVALID_CONFIG` names every problem at once; `NOT_FOUND` for an image that is not known. */
+/** Applies the defaults. `INVALID_CONFIG` names every problem at once. Whether there is such an image is not looked up. */
 export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxOptions {
   const resolved: ResolvedSandboxOptions = {
     image: options.image ?? DEFAULT_IMAGE,
     hypervisor: options.hypervisor ?? "auto",
     vcpus: options.vcpus ?? 1,
     memoryMib: options.memoryMib ?? 512,
+    diskMib: options.diskMib ?? DEFAULT_DISK_MIB,
     cold: options.cold ?? false,
   };
-  const { image, hypervisor, vcpus, memoryMib } = resolved;
+  const { image, hypervisor, vcpus, memoryMib, diskMib } = resolved;
   const problems = unknownOptions(options, KNOWN);
   if (!["auto", "cloud-hypervisor", "qemu"].includes(hypervisor)) {
     problems.push(`hypervisor is "${hypervisor}": it is auto, cloud-hypervisor or qemu`);
@@ -85,11 +95,17 @@ export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxO
   const most = machineLimits();
   wholeNumber("vcpus", vcpus, 1, most.vcpus);
   wholeNumber("memoryMib", memoryMib, MIN_MEMORY_MIB, most.memoryMib);
+  if (!Number.isSafeInteger(diskMib) || diskMib < MIN_DISK_MIB || diskMib > MAX_DISK_MIB) {
+    problems.push(
+      `diskMib is ${diskMib}: it is a whole number from ${MIN_DISK_MIB} to ${MAX_DISK_MIB}`,
+    );
+  } else if (options.diskMib !== undefined && BUILT_IN_NAMES.includes(image)) {
+    problems.push(`diskMib is given, and the image ${image} has no disk: it lives in memory`);
+  }
   if (problems.length > 0) {
     throw new VirgaError("INVALID_CONFIG", `Cannot make the sandbox: ${problems.join("; ")}`, {
       details: { problems },
     });
   }
-  findImage(image);
   return resolved;
 }

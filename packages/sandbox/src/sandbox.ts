@@ -5,7 +5,9 @@ import type { Guest } from "./boot-guest.ts";
 import { identityOf } from "./guest-agent.ts";
 import { checkCopy, copyInto } from "./copy-into.ts";
 import { explainStart } from "./explain-start.ts";
+import { homePaths } from "./home.ts";
 import { Host } from "./host.ts";
+import { findImage, keepImage } from "./images/image.ts";
 import { bootCold, restoreClone } from "./make-guest.ts";
 import type { Undo } from "./make-guest.ts";
 import { ownVm } from "./owner-record.ts";
@@ -20,6 +22,7 @@ import { destroyedError, explainLoss, isAborted, isLoss, whileAlive } from "./vm
 
 interface SandboxParts extends Guest {
   readonly env: Readonly<Record<string, string>>;
+  readonly workdir: string;
   readonly timings: Timings;
   /** Undoes what was done before the VM, the last first. */
   readonly undo: readonly Undo[];
@@ -40,6 +43,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #agent: AgentClient;
   readonly #undo: readonly Undo[];
   readonly #env: Readonly<Record<string, string>>;
+  readonly #workdir: string;
   #destroying: Promise<void> | undefined;
   /** From the first call of `destroy()` on: what was under way ends by it, and nothing begins any more. */
   #isOver = false;
@@ -51,6 +55,7 @@ export class Sandbox implements AsyncDisposable {
     this.#agent = parts.agent;
     this.#undo = parts.undo;
     this.#env = parts.env;
+    this.#workdir = parts.workdir;
   }
 
   /**
@@ -59,13 +64,18 @@ export class Sandbox implements AsyncDisposable {
    */
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const { signal, timings = new Timings() } = options;
-    const { image, vcpus, memoryMib, hypervisor, cold } = resolveSandboxOptions(options);
+    const resolved = resolveSandboxOptions(options);
+    const { vcpus, memoryMib, diskMib, hypervisor, cold } = resolved;
+    const image = await findImage(resolved.image, (options.host?.home ?? homePaths()).images);
     const host = options.host ?? (await Host.open({ ...hostOptions(options), timings }));
     const probe = host.choose(hypervisor);
-    const plan = await planTemplate(host, { image, vcpus, memoryMib, hypervisor: probe });
+    const shape = { image, diskMib, vcpus, memoryMib, hypervisor: probe };
+    const plan = await planTemplate(host, shape);
+    const env = { ...image.environment, ...options.env };
     const id = newSandboxId();
     const undo: Undo[] = [];
     try {
+      undo.unshift(await keepImage(image, host.home.images));
       const ownership = await ownVm(host.home, id, "sandbox");
       // A VM that could not be destroyed keeps its record: the next process tries again.
       undo.unshift(async () => {
@@ -81,13 +91,13 @@ export class Sandbox implements AsyncDisposable {
         whileAlive(
           guest.vm,
           "initialise the guest",
-          guest.agent.init(identityOf(id, options.env), {
+          guest.agent.init(identityOf(id, env), {
             connectTimeoutMs: readyTimeoutMs(probe.accelerator),
             ...(signal && { signal }),
           }),
         ),
       );
-      return new Sandbox({ ...guest, env: { ...options.env }, timings, undo });
+      return new Sandbox({ ...guest, env, workdir: image.workdir, timings, undo });
     } catch (error) {
       await unwind(undo).catch((failure: unknown) =>
         host.logger.error(
@@ -120,10 +130,12 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** Starts a command and gives its streams. */
-  async spawn(command: readonly string[], options: SpawnOptions = {}): Promise<GuestProcess> {
-    const { signal } = options;
+  /** Starts a command, in the image's directory where `cwd` names none, and gives its streams. */
+  async spawn(command: readonly string[], given: SpawnOptions = {}): Promise<GuestProcess> {
+    const { signal } = given;
     this.#checkAlive(`run ${command[0] ?? ""}`);
+    const isElsewhere = given.cwd !== undefined || this.#workdir === "/";
+    const options = isElsewhere ? given : { ...given, cwd: this.#workdir };
     try {
       return await this.#agent.exec(command, options);
     } catch (error) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { qemuMissing, withLeakCheck } from "@virga/testkit";
 import { bootGuest } from "../src/boot-guest.ts";
+import { findImage } from "../src/images/image.ts";
 import { planTemplate } from "../src/templates/template-plan.ts";
 import { Timings } from "../src/timings.ts";
 import { testHost } from "./test-host.ts";
@@ -11,7 +12,8 @@ test("a guest that gives up in its boot is told by its end", { skip: qemuMissing
     const host = await testHost(place);
     const hypervisor = host.choose("qemu");
     // Too little for the image: the kernel panics.
-    const shape = { image: "busybox", vcpus: 1, memoryMib: 64, hypervisor };
+    const image = await findImage("busybox", host.home.images);
+    const shape = { image, diskMib: 64, vcpus: 1, memoryMib: 64, hypervisor };
     const { boot } = await planTemplate(host, shape);
     const config = { ...boot, sandboxId: "small" };
     const booting = bootGuest(host, config, hypervisor.accelerator, new Timings(), undefined);

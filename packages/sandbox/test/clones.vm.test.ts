@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentClient, GuestProcess } from "@virga/guest";
 import { qemuMissing, withLeakCheck } from "@virga/testkit";
-import { Timings } from "@virga/sandbox";
+import { Timings, findImage } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
 import { bootGuest } from "../src/boot-guest.ts";
 import type { Guest } from "../src/boot-guest.ts";
@@ -123,7 +123,8 @@ describe("clones of a running guest on QEMU", { skip: qemuMissing() }, () => {
     withLeakCheck(t, async (place) => {
       const host = await testHost(place);
       const hypervisor = host.choose("qemu");
-      const shape = { image: "busybox", vcpus: 1, memoryMib: 128, hypervisor };
+      const image = await findImage("busybox", host.home.images);
+      const shape = { image, diskMib: 64, vcpus: 1, memoryMib: 128, hypervisor };
       const plan = await planTemplate(host, shape);
       const parent = await bootGuest(
         host,

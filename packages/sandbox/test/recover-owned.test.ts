@@ -8,6 +8,7 @@ import type { Home } from "@virga/sandbox";
 import { VmManager, identifyProcess, qemuDriver, silentLogger, tryLock } from "@virga/vm";
 import { ownVm } from "../src/owner-record.ts";
 import { recoverOwned } from "../src/recover-owned.ts";
+import { upperPath } from "../src/sandbox-disks.ts";
 import { testHome } from "./test-host.ts";
 
 async function managerOf(home: Home): Promise<VmManager> {
@@ -49,7 +50,10 @@ test("the VMs of dead processes go, all others stay", (t) =>
     const ownership = await ownVm(home, "alive", "sandbox");
     await using free = await create("free");
     await ownByDead(home, "never-made");
+    const disks = ["owned", "never-made", "alive"].map((id) => upperPath(home, id));
+    for (const disk of disks) await writeFile(disk, "");
     assert.deepEqual((await recover()).toSorted(), ["never-made", "owned"]);
+    assert.deepEqual(await readdir(home.disks), ["alive.ext4"]);
     assert.equal(identifyProcess(owned.pid), undefined);
     assert.ok(identifyProcess(alive.pid));
     assert.ok(identifyProcess(free.pid));

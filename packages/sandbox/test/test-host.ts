@@ -20,5 +20,6 @@ export async function testHost(place: TestPlace, options: HostOptions = {}): Pro
 export async function checkNoVm(home: Home): Promise<void> {
   const vms = (await readdir(home.vms)).filter((name) => name !== ".builds");
   const owners = await readdir(join(home.state, "owners"));
-  assert.deepEqual({ vms, owners }, { vms: [], owners: [] });
+  const disks = await readdir(home.disks);
+  assert.deepEqual({ vms, owners, disks }, { vms: [], owners: [], disks: [] });
 }

@@ -13,6 +13,7 @@ export const virgaErrorCodes = [
   "TIMEOUT",
   "ABORTED",
   "NOT_FOUND",
+  "IN_USE",
   "LAUNCH_FAILED",
   "LAUNCHER_MISSING",
   "HYPERVISOR_MISSING",

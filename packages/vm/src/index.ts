@@ -39,6 +39,8 @@ export { silentLogger } from "./logger.ts";
 export { virgaCommand } from "./virga-command.ts";
 export type { Logger, LogMethod } from "./logger.ts";
 export type { RecoveryOutcome } from "./recover-directory.ts";
+export { copySparse } from "./snapshot/sparse-copy.ts";
+export type { SparseCopyOptions } from "./snapshot/sparse-copy.ts";
 export { hostCpu } from "./snapshot/host-cpu.ts";
 export type { SnapshotManifest, SnapshotMemory } from "./snapshot/manifest.ts";
 export { snapshotsInUse } from "./snapshots-in-use.ts";

@@ -33,6 +33,7 @@ test("everything has a default", async () => {
     hypervisor: "auto",
     vcpus: 1,
     memoryMib: 512,
+    diskMib: undefined,
     env: {},
     workdir: undefined,
     timeoutMs: undefined,
@@ -47,7 +48,7 @@ test("everything has a default", async () => {
 
 test("every option is passed on", async () => {
   const line =
-    "--image x --hypervisor qemu --vcpus 2 --memory=128 --env A=1 --env B=2=3 --workdir /tmp --timeout 1.5" +
+    "--image x --hypervisor qemu --vcpus 2 --memory=128 --disk 2048 --env A=1 --env B=2=3 --workdir /tmp --timeout 1.5" +
     " --copy a:/b --copy c:/d -it --cold --timings=file --verbose -- ls -l";
   const settings = await parse(...line.split(" "));
   assert.deepEqual(settings, {
@@ -56,6 +57,7 @@ test("every option is passed on", async () => {
     hypervisor: "qemu",
     vcpus: 2,
     memoryMib: 128,
+    diskMib: 2048,
     env: { A: "1", B: "2=3" },
     workdir: "/tmp",
     timeoutMs: 1500,

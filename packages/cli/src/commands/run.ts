@@ -15,6 +15,7 @@ interface RunFlags {
   readonly hypervisor: HypervisorName | "auto";
   readonly vcpus: number;
   readonly memory: number;
+  readonly disk?: number;
   readonly env: Readonly<Record<string, string>>;
   readonly workdir?: string;
   readonly timeout?: number;
@@ -35,7 +36,11 @@ export function runCommand(run: RunCommandLine): Command {
     .description("run a command in a fresh microVM that is gone afterwards")
     .usage("[options] [--] COMMAND [ARG…]")
     .argument("<command...>", "program in the sandbox, and its arguments")
-    .option("--image <name>", "what the sandbox holds", "busybox")
+    .option(
+      "--image <name>",
+      "what the sandbox holds: a name or digest, see virga image ls",
+      "busybox",
+    )
     .addOption(
       new Option("--hypervisor <name>", "what runs it")
         .choices(["auto", "cloud-hypervisor", "qemu"])
@@ -43,6 +48,11 @@ export function runCommand(run: RunCommandLine): Command {
     )
     .option("--vcpus <n>", "processors", wholeNumber(1, 255), 1)
     .option("--memory <mib>", "memory in MiB", wholeNumber(96, 1_048_576), 512)
+    .option(
+      "--disk <mib>",
+      "disk of an image that has one, in MiB; takes what is written (default: 10240)",
+      wholeNumber(64, 16_777_215),
+    )
     .addOption(
       new Option("-e, --env <k=v>", "set a variable; K alone takes its value here (repeatable)")
         .argParser(addVariable(process.env))
@@ -92,6 +102,7 @@ function settingsOf(command: readonly string[], flags: RunFlags): RunSettings {
     hypervisor: flags.hypervisor,
     vcpus: flags.vcpus,
     memoryMib: flags.memory,
+    diskMib: flags.disk,
     env: flags.env,
     workdir: flags.workdir,
     timeoutMs: flags.timeout,

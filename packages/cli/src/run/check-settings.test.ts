@@ -10,6 +10,7 @@ const good: RunSettings = {
   hypervisor: "auto",
   vcpus: 1,
   memoryMib: 128,
+  diskMib: undefined,
   env: {},
   workdir: undefined,
   timeoutMs: undefined,
@@ -21,9 +22,9 @@ const good: RunSettings = {
   verbose: false,
 };
 
-test("what this machine can run passes", () => {
-  checkSettings(good);
-  checkSettings({ ...good, command: ["cat", ""], vcpus: 8 });
+test("what this machine can run passes", async () => {
+  await checkSettings(good);
+  await checkSettings({ ...good, command: ["cat", ""], vcpus: 8 });
 });
 
 for (const [name, wrong, message] of [
@@ -34,9 +35,10 @@ for (const [name, wrong, message] of [
     { memoryMib: Math.ceil(totalmem() / 1024 ** 2) + 1 },
     /^Cannot run: --memory \d+ is more than this machine has: \d+ MiB$/,
   ],
+  ["a disk for an image that has none", { diskMib: 64 }, /^Cannot run: --disk .* busybox has none/],
   ["a crowd of processors", { vcpus: 100_000 }, /^Cannot run: --vcpus 100000 .*at most \d+$/],
 ] as const) {
-  test(`${name} is wrong usage`, () => {
-    assert.throws(() => checkSettings({ ...good, ...wrong }), { message });
+  test(`${name} is wrong usage`, async () => {
+    await assert.rejects(checkSettings({ ...good, ...wrong }), { message });
   });
 }

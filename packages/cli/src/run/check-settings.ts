@@ -1,11 +1,15 @@
-import { findImage, machineLimits } from "@virga/sandbox";
+import { findImage, homePaths, machineLimits } from "@virga/sandbox";
 import { VirgaError } from "@virga/vm";
 import type { RunSettings } from "./run-settings.ts";
 
 /** Checks what the options alone cannot tell, before anything is started. What it throws is wrong usage. */
-export function checkSettings({ command, image, vcpus, memoryMib }: RunSettings): void {
+export async function checkSettings(settings: RunSettings): Promise<void> {
+  const { command, image, vcpus, memoryMib, diskMib } = settings;
   if (command[0] === "") throw wrong("the name of the command is empty");
-  findImage(image);
+  const { disk } = await findImage(image, homePaths().images);
+  if (diskMib !== undefined && disk === undefined) {
+    throw wrong(`--disk is for images with a disk, and ${image} has none: it lives in memory`);
+  }
   const most = machineLimits();
   if (memoryMib > most.memoryMib) {
     throw wrong(`--memory ${memoryMib} is more than this machine has: ${most.memoryMib} MiB`);

@@ -19,7 +19,7 @@ export async function runInSandbox(settings: RunSettings): Promise<number> {
   const timings = new Timings();
   timings.add("start", performance.now());
   try {
-    checkSettings(settings);
+    await checkSettings(settings);
   } catch (error) {
     reportError(error);
     return EXIT.usage;
@@ -66,7 +66,7 @@ async function makeSandbox(
   timings: Timings,
   signal: AbortSignal,
 ): Promise<Sandbox> {
-  const { image, hypervisor, vcpus, memoryMib, cold, verbose } = settings;
+  const { image, hypervisor, vcpus, memoryMib, diskMib, cold, verbose } = settings;
   const progress = new ProgressDisplay({ verbose });
   const setup = setupProgress(process.stderr);
   const options: SandboxOptions = {
@@ -74,6 +74,7 @@ async function makeSandbox(
     hypervisor,
     vcpus,
     memoryMib,
+    ...(diskMib !== undefined && { diskMib }),
     cold,
     timings,
     signal,

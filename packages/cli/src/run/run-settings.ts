@@ -7,6 +7,8 @@ export interface RunSettings {
   readonly hypervisor: HypervisorName | "auto";
   readonly vcpus: number;
   readonly memoryMib: number;
+  /** Size of the sandbox's disk; undefined for the default. */
+  readonly diskMib: number | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly workdir: string | undefined;
   /** Time limit of the command. */

@@ -1,20 +1,41 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
-import { VirgaError } from "@virga/vm";
-import { DEFAULT_IMAGE, findImage } from "./image.ts";
+import { DEFAULT_IMAGE, findImage, keepImage } from "./image.ts";
+import { storeWith } from "../../test/image-stores.ts";
 
-test("the default image is built in and has no disk", () => {
-  const image = findImage(DEFAULT_IMAGE);
+test("the default image is built in and has no disk", async () => {
+  const image = await findImage(DEFAULT_IMAGE, "/no/such/store");
   assert.equal(image.disk, undefined);
   assert.match(image.environment["PATH"] ?? "", /(?:^|:)\/bin$/);
+  (await keepImage(image, "/no/such/store"))();
 });
 
-test("an unknown image is refused with the names there are", () => {
-  assert.throws(
-    () => findImage("debian"),
-    (error) =>
-      error instanceof VirgaError &&
-      error.code === "NOT_FOUND" &&
-      error.message === 'Unknown image "debian": there is busybox',
-  );
+test("an unknown image is refused with the names there are", async (t) => {
+  const unknown = (names: string): object => ({
+    code: "NOT_FOUND",
+    message: `Unknown image "debian": there is ${names}`,
+  });
+  await assert.rejects(findImage("debian", "/no/such/store"), unknown("busybox"));
+  const { directory } = await storeWith(t, "tools");
+  await assert.rejects(findImage("debian", directory), unknown("busybox, tools"));
+});
+
+test("a stored image is found by its name and its digest, and depends on its very file", async (t) => {
+  const { directory, digest } = await storeWith(t, "tools");
+  const image = await findImage("tools", directory);
+  assert.equal(image.digest, digest);
+  assert.equal(image.disk, join(directory, digest.slice(7), "base.squashfs"));
+  assert.ok(image.identity.startsWith(`${digest} `) && image.identity.length > digest.length + 64);
+  assert.equal((await findImage(digest, directory)).disk, image.disk);
+});
+
+test("an image that was removed after it was found cannot be kept", async (t) => {
+  const { directory, store } = await storeWith(t, "tools");
+  const image = await findImage("tools", directory);
+  const release = await keepImage(image, directory);
+  await assert.rejects(store.remove("tools"), { code: "IN_USE" });
+  release();
+  await store.remove("tools");
+  await assert.rejects(keepImage(image, directory), { code: "NOT_FOUND" });
 });

@@ -1,13 +1,19 @@
-import { DEFAULT_GUEST_PATH } from "../explain-start.ts";
 import { VirgaError } from "@virga/vm";
+import { DEFAULT_GUEST_PATH } from "../explain-start.ts";
 
 /** A read-only root file system and what a command in it starts with. */
 export interface Image {
   readonly name: string;
+  /** Everything about it that a template of it depends on. */
+  readonly identity: string;
+  /** Absent for the built-in image. */
+  readonly digest?: string;
   /** The file that is attached as the guest's base disk; absent for the built-in image, whose root is the initramfs itself. */
   readonly disk?: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly workdir: string;
+  /** Who commands run as; empty for root. */
+  readonly user: string;
   /** What runs when the user names no command. */
   readonly command: readonly string[];
 }
@@ -18,21 +24,48 @@ export const DEFAULT_IMAGE = "busybox";
 const builtin: readonly Image[] = [
   {
     name: DEFAULT_IMAGE,
+    identity: DEFAULT_IMAGE,
     environment: {
       PATH: DEFAULT_GUEST_PATH,
       HOME: "/root",
     },
     workdir: "/",
+    user: "",
     command: ["/bin/sh"],
   },
 ];
 
-/** Finds an image by name. `NOT_FOUND` names those there are. */
-export function findImage(name: string): Image {
-  const image = builtin.find((each) => each.name === name);
-  if (image !== undefined) return image;
-  const names = builtin.map((each) => each.name).join(", ");
-  throw new VirgaError("NOT_FOUND", `Unknown image "${name}": there is ${names}`, {
+/** Names of the images that need not be made. */
+export const BUILT_IN_NAMES: readonly string[] = builtin.map(({ name }) => name);
+
+/**
+ * Finds an image by name, digest or the beginning of a digest, in the store `directory`, which need not exist. `NOT_FOUND` names those there are. The store is
+ * not even loaded for an image that is built in.
+ */
+export async function findImage(name: string, directory: string): Promise<Image> {
+  const known = builtin.find((each) => each.name === name);
+  if (known !== undefined) return known;
+  const { ImageStore } = await import("./image-store.ts");
+  const store = new ImageStore({ directory });
+  const stored = await store.find(name);
+  if (stored !== undefined) {
+    const { digest, environment, workdir, user, command, base } = stored.record;
+    const identity = `${digest} ${base.sha256}`;
+    return { name, identity, digest, disk: stored.base, environment, workdir, user, command };
+  }
+  const names = [...BUILT_IN_NAMES, ...(await store.list()).flatMap((each) => each.names)];
+  throw new VirgaError("NOT_FOUND", `Unknown image "${name}": there is ${names.join(", ")}`, {
     details: { image: name },
+  });
+}
+
+/** Keeps an image from being removed until what it gives is called. `NOT_FOUND` when it is being removed. */
+export async function keepImage(image: Image, directory: string): Promise<() => void> {
+  if (image.digest === undefined) return () => undefined;
+  const { ImageStore } = await import("./image-store.ts");
+  const lock = await new ImageStore({ directory }).use(image.digest);
+  if (lock !== undefined) return () => lock.release();
+  throw new VirgaError("NOT_FOUND", `Image "${image.name}" has just been removed`, {
+    details: { image: image.name },
   });
 }

@@ -72,7 +72,8 @@ async function syncTree(directory: string): Promise<void> {
   await syncPath(directory);
 }
 
-async function syncPath(path: string): Promise<void> {
+/** Flushes a file or a directory to the disk. */
+export async function syncPath(path: string): Promise<void> {
   const handle = await open(path, "r");
   try {
     await handle.sync();

@@ -28,6 +28,12 @@ export const requirements = {
       purpose: "build the agent and the launcher",
     },
   ],
+  images: [
+    { name: "sqfstar", package: "squashfs-tools", purpose: "build images" },
+    { name: "mke2fs", package: "e2fsprogs", purpose: "make disks" },
+    { name: "tar", package: "tar", purpose: "read directories" },
+    { name: "xz", package: "xz-utils", purpose: "unpack archives" },
+  ],
   dev: [
     {
       name: "/usr/include/stdlib.h",

@@ -1,6 +1,9 @@
-import type { VmConfig } from "@virga/vm";
 import { bootGuest } from "../boot-guest.ts";
 import type { Host } from "../host.ts";
+import { disksOf, freshUpper } from "../sandbox-disks.ts";
+import { syncPath } from "../setup/publish.ts";
+import { upperOf } from "./template-paths.ts";
+import type { TemplatePlan } from "./template-plan.ts";
 import { ownVm } from "../owner-record.ts";
 import { newSandboxId } from "../sandbox-id.ts";
 import type { Timings } from "../timings.ts";
@@ -8,8 +11,7 @@ import type { Timings } from "../timings.ts";
 /** What a template is made from. */
 export interface BuildTemplateOptions {
   readonly host: Host;
-  /** The VM, but for its id. */
-  readonly config: Omit<VmConfig, "sandboxId">;
+  readonly plan: Pick<TemplatePlan, "boot" | "disks">;
   readonly accelerator: "kvm" | "tcg";
   readonly signal: AbortSignal | undefined;
   readonly timings: Timings;
@@ -17,21 +19,24 @@ export interface BuildTemplateOptions {
 
 /**
  * Boots a guest, freezes what runs in it, and writes its snapshot to `snapshotDirectory`. The VM is destroyed while it is paused: it must not write to its
- * memory file again. It belongs to this process, so one that was killed in between leaves nothing for good.
+ * memory file again, nor to its disk, which lies beside the snapshot and goes with it. It belongs to this process, so one that was killed in between leaves nothing for good.
  */
 export async function buildTemplate(
   options: BuildTemplateOptions,
   snapshotDirectory: string,
 ): Promise<void> {
-  const { host, config, accelerator, signal } = options;
+  const { host, plan, accelerator, signal } = options;
   const { manager, home } = host;
   const id = newSandboxId();
   const operation = { ...(signal && { signal }) };
   const ownership = await ownVm(home, id, "template");
+  const upper = upperOf(snapshotDirectory);
   try {
+    if (plan.disks !== undefined) await freshUpper(home, plan.disks.diskMib, upper, signal);
+    const disks = plan.disks && { disks: disksOf(plan.disks.base, upper) };
     const { vm, agent } = await bootGuest(
       host,
-      { ...config, sandboxId: id },
+      { ...plan.boot, ...disks, sandboxId: id },
       accelerator,
       options.timings,
       signal,
@@ -41,6 +46,8 @@ export async function buildTemplate(
       await agent.close();
       await manager.pause(id, operation);
       await manager.snapshot(id, snapshotDirectory, operation);
+      // With the snapshot's own files it must outlive a power cut, or not be there at all.
+      if (plan.disks !== undefined) await syncPath(upper);
     } finally {
       await agent.close();
       await vm.destroy();

@@ -5,6 +5,7 @@ import type { TemplateParts } from "./template-key.ts";
 
 const parts: TemplateParts = {
   image: "busybox",
+  diskMib: null,
   kernel: "k1",
   initramfs: "abc",
   kernelArguments: ["quiet"],
@@ -29,6 +30,7 @@ test("a key does not depend on the order of the parts", () => {
 test("every part counts", () => {
   const others: Record<keyof TemplateParts, unknown> = {
     image: "debian",
+    diskMib: 10_240,
     kernel: "k2",
     initramfs: "abd",
     kernelArguments: ["quiet", "x"],

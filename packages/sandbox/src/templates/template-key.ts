@@ -6,8 +6,10 @@ const LAYOUT_VERSION = 1;
 
 /** Everything a template depends on. */
 export interface TemplateParts {
-  /** Digest of the image. */
+  /** See {@link Image.identity}. */
   readonly image: string;
+  /** Size of the writable disk; null where there is none. */
+  readonly diskMib: number | null;
   /** Identity of the guest kernel. */
   readonly kernel: string;
   /** Hash of the initramfs, which holds agent and modules. */

@@ -1,6 +1,8 @@
 import { hostCpu } from "@virga/vm";
 import type { HypervisorProbe, VmConfig } from "@virga/vm";
 import type { Host } from "../host.ts";
+import type { Image } from "../images/image.ts";
+import { diskWords } from "../sandbox-disks.ts";
 import { decideRestore } from "./restore-rule.ts";
 import type { RestoreDecision } from "./restore-rule.ts";
 import { templateKey } from "./template-key.ts";
@@ -19,7 +21,9 @@ const TIMEOUTS = {
 
 /** What kind of sandbox is wanted. */
 export interface SandboxShape {
-  readonly image: string;
+  readonly image: Image;
+  /** Size of the writable disk, for an image that has a base disk. */
+  readonly diskMib: number;
   readonly vcpus: number;
   readonly memoryMib: number;
   readonly hypervisor: HypervisorProbe;
@@ -30,15 +34,19 @@ export interface TemplatePlan {
   readonly key: string;
   readonly parts: TemplateParts;
   readonly restore: RestoreDecision;
-  /** To boot one: the template, or a sandbox without a template. */
+  /** What the disks are made of; undefined for an image without a base disk. */
+  readonly disks: { readonly base: string; readonly diskMib: number } | undefined;
+  /** To boot one, but for its disks: the template, or a sandbox without a template. */
   readonly boot: Omit<VmConfig, "sandboxId">;
-  /** To restore one from the template. */
+  /** To restore one from the template, but for its disks. */
   readonly clone: Omit<VmConfig, "sandboxId">;
 }
 
 /** Plans the template of a shape: its key, and the configurations of the VM it is made in and of its clones. */
 export async function planTemplate(host: Host, shape: SandboxShape): Promise<TemplatePlan> {
   const { image, vcpus, memoryMib, hypervisor } = shape;
+  const disks = image.disk === undefined ? undefined : { base: image.disk, diskMib: shape.diskMib };
+  const kernelArguments = [...KERNEL_ARGUMENTS, ...(disks === undefined ? [] : diskWords)];
   const { assets, manager } = host;
   const { name, version, binary, accelerator } = hypervisor;
   const hypervisorVersion = version ?? "unknown";
@@ -47,10 +55,11 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
   const restore = decideRestore({ hypervisor: name, hypervisorVersion, jailed: false, balloon });
   const { isolated } = await manager.isolation();
   const parts: TemplateParts = {
-    image,
+    image: image.identity,
+    diskMib: disks?.diskMib ?? null,
     kernel: assets.kernelId,
     initramfs: assets.initramfsHash,
-    kernelArguments: KERNEL_ARGUMENTS,
+    kernelArguments,
     vcpus,
     memoryMib,
     memoryForm: restore.memoryForm,
@@ -77,11 +86,12 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
     key,
     parts,
     restore,
+    disks,
     boot: {
       ...common,
       kernel: assets.kernel,
       initramfs: assets.initramfs,
-      kernelArguments: KERNEL_ARGUMENTS,
+      kernelArguments,
     },
     clone: { ...common, restoreMode: restore.mode },
   };

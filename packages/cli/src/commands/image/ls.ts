@@ -1,0 +1,28 @@
+import { BUILT_IN_NAMES, Images } from "@virga/sandbox";
+import { printLine } from "../../output/print.ts";
+import { printable } from "../../output/printable.ts";
+import { table } from "../../output/table.ts";
+import { imageJson } from "./image-json.ts";
+
+const MIB = 2 ** 20;
+/** Digits that tell images apart. */
+const SHORT_DIGITS = 12;
+
+/** `virga image ls`: what images there are. Those that are built in have no digest, and are in the table only. */
+export async function imageLs(json: boolean): Promise<number> {
+  const images = await new Images().list();
+  if (json) {
+    printLine(JSON.stringify(images.map(imageJson), undefined, 2));
+    return 0;
+  }
+  const rows = images.map(({ record, names }) => [
+    printable(names.join(", ") || "-"),
+    record.digest.slice("sha256:".length).slice(0, SHORT_DIGITS),
+    `${Math.ceil(record.base.bytes / MIB)} MiB`,
+    record.createdAt.slice(0, 16).replace("T", " "),
+    printable(record.source),
+  ]);
+  const builtIn = BUILT_IN_NAMES.map((name) => [name, "-", "-", "-", "built in"]);
+  printLine(table(["NAME", "DIGEST", "SIZE", "CREATED", "SOURCE"], [...rows, ...builtIn]));
+  return 0;
+}

@@ -1,0 +1,129 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { createReadStream } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import type { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { VirgaError, errnoOf, errorText } from "@virga/vm";
+import { endOfProgram } from "./end-of-program.ts";
+
+/** A root file system as a stream of tar, which can be read again and is the same each time. */
+export interface ImageSource {
+  /** For people. */
+  readonly description: string;
+  read(): AsyncIterable<Buffer>;
+}
+
+const MAGIC: readonly { readonly name: Compression; readonly bytes: readonly number[] }[] = [
+  { name: "gzip", bytes: [0x1f, 0x8b] },
+  { name: "zstd", bytes: [0x28, 0xb5, 0x2f, 0xfd] },
+  { name: "xz", bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
+];
+
+const READING: readonly string[] = [
+  "--create",
+  "--file=-",
+  "--sort=name",
+  "--format=posix",
+  "--numeric-owner",
+  // Times of access and the number of the process would make each reading another.
+  "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+  "--xattrs",
+  "--xattrs-include=user.*",
+  "--xattrs-include=security.capability",
+  "--one-file-system",
+];
+
+type Compression = "gzip" | "zstd" | "xz";
+type Piped = ChildProcess & { readonly stdout: Readable; readonly stderr: Readable };
+
+/** Opens a directory, or a tar file that may be compressed by gzip, xz or zstd. `NOT_FOUND`, or `INVALID_ARGUMENT` for anything else. */
+export async function openImageSource(path: string): Promise<ImageSource> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) {
+      return { description: `directory ${path}`, read: () => readDirectory(path) };
+    }
+    if (found.isFile()) {
+      const compression = await compressionOf(path);
+      return { description: `file ${path}`, read: () => readFile(path, compression) };
+    }
+  } catch (cause) {
+    const missing = errnoOf(cause) === "ENOENT" || errnoOf(cause) === "ENOTDIR";
+    const why = missing ? "it does not exist" : errorText(cause);
+    throw new VirgaError(missing ? "NOT_FOUND" : "IO_ERROR", `Cannot read ${path}: ${why}`, {
+      cause,
+      details: { path },
+    });
+  }
+  throw new VirgaError(
+    "INVALID_ARGUMENT",
+    `Cannot build an image from ${path}: it is neither a directory nor a tar file`,
+    { details: { path } },
+  );
+}
+
+/** What belongs to the user who builds belongs to root inside; what is on other file systems is left out. */
+async function* readDirectory(path: string): AsyncIterable<Buffer> {
+  const uid = process.geteuid?.() ?? 0;
+  const mine = uid === 0 ? [] : ["--owner-map=/dev/fd/3", "--group-map=/dev/fd/4"];
+  const child = spawn("tar", [...READING, ...mine, `--directory=${path}`, "."], {
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+    env: { ...process.env, LC_ALL: "C" },
+  });
+  for (const [fd, id] of [
+    [3, uid],
+    [4, process.getegid?.() ?? 0],
+  ] as const) {
+    const map = child.stdio[fd] as unknown as NodeJS.WritableStream;
+    // As root it is not read.
+    map.on("error", () => undefined);
+    map.end(`+${id} +0\n`);
+  }
+  yield* outputOf(child as unknown as Piped, `read ${path}`);
+}
+
+async function* readFile(
+  path: string,
+  compression: Compression | undefined,
+): AsyncIterable<Buffer> {
+  if (compression === undefined) yield* createReadStream(path) as AsyncIterable<Buffer>;
+  else if (compression === "xz") {
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    const child = spawn("xz", ["--decompress", "--stdout", "--", path], { stdio: [...stdio] });
+    yield* outputOf(child as unknown as Piped, `read ${path}`);
+  } else yield* unpacked(path, compression === "gzip" ? createGunzip() : createZstdDecompress());
+}
+
+async function* unpacked(path: string, unpack: Transform): AsyncIterable<Buffer> {
+  // A failure of either end destroys the other, and shows in the loop.
+  const feeding = pipeline(createReadStream(path), unpack);
+  feeding.catch(() => undefined);
+  try {
+    yield* unpack as AsyncIterable<Buffer>;
+  } catch (cause) {
+    throw new VirgaError("IO_ERROR", `Cannot read ${path}: ${errorText(cause)}`, { cause });
+  }
+}
+
+async function* outputOf(child: Piped, what: string): AsyncIterable<Buffer> {
+  const ended = endOfProgram(child, what);
+  try {
+    yield* child.stdout as AsyncIterable<Buffer>;
+    await ended;
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+async function compressionOf(path: string): Promise<Compression | undefined> {
+  const file = await open(path);
+  try {
+    const start = Buffer.alloc(8);
+    await file.read(start, 0, start.length, 0);
+    return MAGIC.find(({ bytes }) => bytes.every((byte, index) => start[index] === byte))?.name;
+  } finally {
+    await file.close();
+  }
+}

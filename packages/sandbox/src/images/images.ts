@@ -1,0 +1,87 @@
+import { VirgaError } from "@virga/vm";
+import type { Logger } from "@virga/vm";
+import { homePaths, openHome } from "../home.ts";
+import type { Home } from "../home.ts";
+import type { OnProgress } from "../progress.ts";
+import type { SetupEvent } from "../setup/setup-options.ts";
+import { ensureTools } from "../setup/setup.ts";
+import type { BuildImageOptions, BuiltImage } from "./build-image.ts";
+import type { ImageListing, ImageStore, RemovedImage } from "./image-store.ts";
+
+/** Whose images, and whom to tell. */
+export interface ImagesOptions {
+  /** Default: where the environment and the user put it. */
+  readonly home?: Home;
+  readonly logger?: Logger;
+  /** Told of work that takes long. */
+  readonly onProgress?: OnProgress;
+  /** Told of the set-up of this machine, where a program was missing. */
+  readonly onSetup?: (event: SetupEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The images of a state directory, beside those that are built in. Holds nothing open. */
+export class Images {
+  readonly #home: Home;
+  readonly #options: ImagesOptions;
+
+  constructor(options: ImagesOptions = {}) {
+    this.#home = options.home ?? homePaths();
+    this.#options = options;
+  }
+
+  /**
+   * Makes an image of a directory or a tar file, without root; the same content with the same settings once only.
+   * `INVALID_ARGUMENT`, `NOT_FOUND` and `IO_ERROR` for what cannot be read, `SETUP_NEEDED` where a program is missing. A failure leaves nothing.
+   */
+  async build(image: Pick<BuildImageOptions, "name" | "from" | "settings">): Promise<BuiltImage> {
+    const { logger, onProgress, onSetup, signal } = this.#options;
+    await openHome(this.#home);
+    await ensureTools({
+      tools: ["images"],
+      home: this.#home,
+      signal,
+      ...(onSetup && { onEvent: onSetup }),
+    });
+    const { buildImage } = await import("./build-image.ts");
+    return buildImage({
+      ...image,
+      directory: this.#home.images,
+      signal,
+      ...(onProgress && { onProgress }),
+      ...(logger && { logger }),
+    });
+  }
+
+  /** All images, the newest first. */
+  async list(): Promise<ImageListing[]> {
+    return (await this.#store()).list();
+  }
+
+  /** The image of this name, digest, or beginning of a digest. `NOT_FOUND`. */
+  async info(name: string): Promise<ImageListing> {
+    const store = await this.#store();
+    const digest = (await store.find(name))?.record.digest;
+    const found = (await store.list()).find(({ record }) => record.digest === digest);
+    if (found !== undefined) return found;
+    throw new VirgaError("NOT_FOUND", `There is no image "${name}"`, {
+      details: { image: name },
+      hint: "See: virga image ls",
+    });
+  }
+
+  /** Removes a name, and the image when it has no other; by digest, an image with all its names. `NOT_FOUND`, `IN_USE`. */
+  async remove(name: string): Promise<RemovedImage> {
+    const store = await this.#store();
+    const removed = await store.remove(name);
+    await store.sweep();
+    return removed;
+  }
+
+  /** Loaded by its first use: who has no images pays nothing for them. */
+  async #store(): Promise<ImageStore> {
+    const { ImageStore: Store } = await import("./image-store.ts");
+    const { logger } = this.#options;
+    return new Store({ directory: this.#home.images, ...(logger && { logger }) });
+  }
+}
