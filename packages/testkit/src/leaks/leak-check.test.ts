@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
-import { withLeakCheck } from "./leak-check.ts";
+import { mountsMissing } from "../mount-right.ts";
+import { makePlace, removePlace, withLeakCheck } from "./leak-check.ts";
 import type { TestPlace } from "./leak-count.ts";
+import { processesNaming } from "./process-leaks.ts";
 
 test("a test that leaves nothing passes, and its folders are removed", async (t) => {
   let root = "";
@@ -51,4 +53,20 @@ test("each kind of leak is named, and removed", async (t) => {
 test("the error of the test itself is kept", async (t) => {
   const failing = withLeakCheck(t, () => Promise.reject(new Error("mine")));
   await assert.rejects(failing, /^Error: mine$/);
+});
+
+test("a mount of the test accuses no process of the machine", { skip: mountsMissing() }, (t) => {
+  const place = makePlace();
+  const child = spawn("sleep", ["600"], { stdio: "ignore", cwd: "/", env: {} });
+  t.after(async () => {
+    child.kill("SIGKILL");
+    await removePlace(place);
+  });
+  execFileSync("mount", ["-t", "tmpfs", "tmpfs", place.scratch]);
+  try {
+    const accused = processesNaming(basename(place.root), false).map(({ pid }) => pid);
+    assert.ok(child.pid !== undefined && !accused.includes(child.pid));
+  } finally {
+    execFileSync("umount", [place.scratch]);
+  }
 });
