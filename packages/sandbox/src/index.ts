@@ -37,7 +37,6 @@ export type { GivenFiles } from "./setup/setup-context.ts";
 export type { SetupEvent, SetupOptions, ToolSet } from "./setup/setup-options.ts";
 export { Host, type HostOptions } from "./host.ts";
 export type { OnProgress } from "./progress.ts";
-export { machineLimits, type MachineLimits, type MachineSize } from "./machine-limits.ts";
 export { checkCopy, type CheckedCopy, type CopyRequest } from "./copy-into.ts";
 export { pumpInput } from "./pump-input.ts";
 export type { RunOptions, RunResult } from "./run-command.ts";

@@ -1,9 +1,8 @@
 import { unknownOptions } from "@virga/guest";
-import { VirgaError } from "@virga/vm";
+import { VirgaError, machineLimits } from "@virga/vm";
 import type { HypervisorName, Logger } from "@virga/vm";
 import type { Host } from "./host.ts";
 import { BUILT_IN_NAMES, DEFAULT_IMAGE } from "./images/image.ts";
-import { machineLimits } from "./machine-limits.ts";
 import type { OnProgress } from "./progress.ts";
 import type { SetupEvent } from "./setup/setup-options.ts";
 import type { Timings } from "./timings.ts";

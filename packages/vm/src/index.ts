@@ -35,6 +35,8 @@ export { identifyProcess, isSameProcess } from "./launch/process-identity.ts";
 export type { ProcessIdentity } from "./launch/process-identity.ts";
 export { acquireLock, tryLock } from "./lock.ts";
 export type { HeldLock, LockMode, LockOptions } from "./lock.ts";
+export { machineLimits } from "./machine-limits.ts";
+export type { MachineLimits, MachineSize } from "./machine-limits.ts";
 export { silentLogger } from "./logger.ts";
 export { virgaCommand } from "./virga-command.ts";
 export type { Logger, LogMethod } from "./logger.ts";

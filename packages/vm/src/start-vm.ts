@@ -5,6 +5,7 @@ import { claimDirectory } from "./claim-directory.ts";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
 import { checkSocketPaths, vmLayout } from "./directory.ts";
 import { VirgaError, errnoOf } from "./errors.ts";
+import { explainFullDisk } from "./full-disk.ts";
 import type {
   HypervisorBuild,
   HypervisorControl,
@@ -67,8 +68,9 @@ export async function startVm(options: StartOptions): Promise<Machine> {
     return await start(options, context, operation, undo);
   } catch (error) {
     const tail = await logTail(layout.host.log);
+    const explained = await explainFullDisk(error, layout.directory);
     await undo.unwind(logger);
-    throw withLogTail(error, tail);
+    throw withLogTail(explained, tail);
   }
 }
 

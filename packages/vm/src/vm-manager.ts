@@ -14,6 +14,7 @@ import { probeIsolation } from "./launch/isolation.ts";
 import type { Isolation } from "./launch/isolation.ts";
 import { silentLogger } from "./logger.ts";
 import type { Logger } from "./logger.ts";
+import { limitProblems } from "./machine-limits.ts";
 import type { Machine } from "./machine.ts";
 import { openMachine } from "./open-vm.ts";
 import { readRecord } from "./record.ts";
@@ -277,7 +278,10 @@ export class VmManager {
     const problems = validateConfig(config, purpose);
     if (problems.length > 0) throw configError(problems);
     const { isolated } = await this.isolation();
-    return applyDefaults(config, { directory: this.#options.directory, isolated });
+    const resolved = applyDefaults(config, { directory: this.#options.directory, isolated });
+    const excess = limitProblems(resolved);
+    if (excess.length > 0) throw configError(excess);
+    return resolved;
   }
 
   async #start(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { rejectsWithCode } from "@virga/testkit";
@@ -77,6 +78,17 @@ test("every problem of a configuration is reported at once, with path, value and
       assert.match(all.message, new RegExp(field));
     const unknown = { ...bench.config("vm"), memory: 512 } as VmConfig;
     await rejectsWithCode(bench.manager.create(unknown), "INVALID_CONFIG", /memory/);
+    assertUntouched(bench);
+  });
+});
+
+test("more than the machine has is refused before anything is started", async (t) => {
+  await withFake(t, driver, {}, async (bench) => {
+    const memoryMib = Math.ceil(totalmem() / 2 ** 20) + 1;
+    for (const more of [{ memoryMib }, { vcpus: 255 }]) {
+      const error = await rejectsWithCode(bench.boot("vm", more), "INVALID_CONFIG", /this machine/);
+      assert.match(error.message, new RegExp(`is ${Object.values(more)[0]}, allowed is at most`));
+    }
     assertUntouched(bench);
   });
 });

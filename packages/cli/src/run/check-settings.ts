@@ -1,5 +1,5 @@
-import { findImage, homePaths, machineLimits } from "@virga/sandbox";
-import { VirgaError } from "@virga/vm";
+import { findImage, homePaths } from "@virga/sandbox";
+import { VirgaError, machineLimits } from "@virga/vm";
 import type { RunSettings } from "./run-settings.ts";
 
 /** Checks what the options alone cannot tell, before anything is started. What it throws is wrong usage. */

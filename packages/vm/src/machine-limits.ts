@@ -1,11 +1,12 @@
 import { availableParallelism, totalmem } from "node:os";
+import type { ConfigProblem } from "./config/problem.ts";
 
 const MIB = 1024 ** 2;
 const MAX_VCPUS = 255;
 /** More virtual than real processors only make a guest slower; some are wanted all the same, to try what a program does on several. */
 const ALWAYS_VCPUS = 8;
 
-/** What one sandbox may have at most on this machine. */
+/** What one VM may have at most on this machine. */
 export interface MachineLimits {
   readonly vcpus: number;
   readonly memoryMib: number;
@@ -35,4 +36,22 @@ function thisMachine(): MachineSize {
     memoryBytes: totalmem(),
     allowedBytes: process.constrainedMemory(),
   };
+}
+
+/** What of a configuration is more than this machine has. The rest of its problems are told without looking at the machine. */
+export function limitProblems(
+  config: { readonly vcpus: number; readonly memoryMib: number },
+  most: MachineLimits = machineLimits(),
+): ConfigProblem[] {
+  const limits = [
+    { path: "memoryMib", value: config.memoryMib, most: most.memoryMib, what: "its memory" },
+    { path: "vcpus", value: config.vcpus, most: most.vcpus, what: "its processors" },
+  ];
+  return limits
+    .filter((limit) => limit.value > limit.most)
+    .map(({ path, value, most: allowed, what }) => ({
+      path,
+      value,
+      allowed: `at most ${allowed} on this machine, by ${what}`,
+    }));
 }

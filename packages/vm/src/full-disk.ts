@@ -1,0 +1,50 @@
+import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import { VirgaError, errnoOf, isVirgaError } from "./errors.ts";
+import type { VirgaErrorCode } from "./errors.ts";
+
+/** Less than this is no room: a record alone takes some pages. */
+const ROOM_BYTES = 64 * 1024;
+
+/** What a full disk looks like to whoever meets it: a VMM also dies of it, by SIGBUS, where its memory is a file. */
+const SYMPTOMS: readonly VirgaErrorCode[] = [
+  "IO_ERROR",
+  "LAUNCH_FAILED",
+  "TIMEOUT",
+  "HYPERVISOR_EXITED",
+  "HYPERVISOR_ERROR",
+];
+
+/** The same error, which also says that the file system of `directory` is full, where that is so. To be asked before anything is removed there. */
+export async function explainFullDisk(error: unknown, directory: string): Promise<unknown> {
+  if (!isVirgaError(error) || !SYMPTOMS.includes(error.code)) return error;
+  if (!saysFull(error) && !(await isFull(directory))) return error;
+  return new VirgaError(
+    error.code,
+    `${error.message} (ENOSPC: the file system of ${directory} is full)`,
+    {
+      details: { ...error.details, errno: "ENOSPC", directory },
+      cause: error.cause,
+      hint: `Free space there, or move the state directory; what VMs need is told by: du -sh ${dirname(directory)}`,
+    },
+  );
+}
+
+function saysFull(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const errno = errnoOf(at);
+    if (errno === "ENOSPC" || errno === "EDQUOT") return true;
+  }
+  return false;
+}
+
+async function isFull(directory: string): Promise<boolean> {
+  try {
+    const { bavail, bsize, files, ffree } = await statfs(directory);
+    // Some file systems count no inodes.
+    return bavail * bsize < ROOM_BYTES || (files > 0 && ffree === 0);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" || directory === dirname(directory)) return false;
+    return isFull(dirname(directory));
+  }
+}
