@@ -7,7 +7,6 @@ test("options end at the command, whose own options are left alone", () => {
     argv: ["ls", "--mem"],
     kernel: "6.12",
     memoryMib: 2048,
-    processors: 2,
     timeoutMs: 600_000,
     writable: ["a", "b"],
   });
@@ -21,7 +20,7 @@ test("options end at the command, whose own options are left alone", () => {
 test("what is wrong is said in one sentence", () => {
   assert.equal(parseLabArguments([]), "no command is given");
   assert.equal(parseLabArguments(["--rw", "a", "--"]), "no command is given");
-  assert.equal(parseLabArguments(["--smp", "0", "ls"]), "--smp takes a positive number");
+  assert.equal(parseLabArguments(["--mem", "0", "ls"]), "--mem takes a positive number");
   assert.equal(parseLabArguments(["--mem"]), "--mem takes a positive number");
   assert.equal(parseLabArguments(["--rw"]), "--rw takes a directory");
   assert.equal(parseLabArguments(["--kernel", "toString", "ls"]), "--kernel is one of 6.12, stock");

@@ -5,19 +5,18 @@ export interface LabArguments {
   readonly argv: readonly string[];
   readonly kernel: KernelName;
   readonly memoryMib: number;
-  readonly processors: number;
   readonly timeoutMs: number;
   readonly writable: readonly string[];
 }
 
 /** One line on how to call the lab. */
 export const usage =
-  "usage: npm run -s lab -- [--kernel 6.12|stock] [--mem MIB] [--smp N] [--timeout SECONDS] [--rw DIR]... [--] COMMAND [ARG...]";
+  "usage: npm run -s lab -- [--kernel 6.12|stock] [--mem MIB] [--timeout SECONDS] [--rw DIR]... [--] COMMAND [ARG...]";
 
 /** Parses the lab's command line; gives a sentence on what is wrong with it. Options end at the command's name. */
 export function parseLabArguments(args: readonly string[]): LabArguments | string {
   let kernel: KernelName = "6.12";
-  const numbers = { "--mem": 6144, "--smp": 2, "--timeout": 600 };
+  const numbers = { "--mem": 6144, "--timeout": 600 };
   const writable: string[] = [];
   let at = 0;
   for (; at < args.length; at += 2) {
@@ -49,7 +48,6 @@ export function parseLabArguments(args: readonly string[]): LabArguments | strin
     argv,
     kernel,
     memoryMib: numbers["--mem"],
-    processors: numbers["--smp"],
     timeoutMs: numbers["--timeout"] * 1000,
     writable,
   };

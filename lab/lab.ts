@@ -16,8 +16,6 @@ export interface LabOptions {
   readonly kernel?: KernelName;
   /** Memory of the machine. It is taken from the host as the machine touches it. Default 6144. */
   readonly memoryMib?: number;
-  /** Default 2. */
-  readonly processors?: number;
   /** Limit of the whole run, start included. Default ten minutes. */
   readonly timeoutMs?: number;
   /** Directories of the host that the command may write; everything else it changes is lost. */
@@ -61,7 +59,6 @@ export async function runInLab(options: LabOptions): Promise<MachineEnd> {
     kernel: join(kernel.directory, "vmlinuz"),
     initramfs,
     memoryMib: options.memoryMib ?? 6144,
-    processors: options.processors ?? 2,
     shared,
   };
   const discard = () => undefined;

@@ -1,4 +1,4 @@
-// usage: npm run -s lab -- [--kernel 6.12|stock] [--mem MIB] [--smp N] [--timeout S] [--rw DIR]… [--] COMMAND [ARG…]
+// usage: npm run -s lab -- [--kernel 6.12|stock] [--mem MIB] [--timeout S] [--rw DIR]… [--] COMMAND [ARG…]
 import { resolve } from "node:path";
 import { LabError } from "./lab-error.ts";
 import { runInLab } from "./lab.ts";

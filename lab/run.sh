@@ -14,16 +14,6 @@ $b mount -t securityfs securityfs /sys/kernel/security
 $b hostname lab
 $b ip link set lo up
 echo 1 > /proc/sys/net/ipv4/ip_forward
-# KVM patches the kernel's code when a first VM starts and when the last one ends. An emulated processor may run into what another one is just
-# patching, and the machine dies of an "int3" oops: so one VM, with a processor that never runs, stays for the machine's life.
-perl -e '
-  open(my $kvm, "+<", "/dev/kvm") or exit;
-  my $vm = ioctl($kvm, 0xAE01, 0) or exit;         # KVM_CREATE_VM
-  open(my $handle, "+<&=", int($vm)) or exit;
-  ioctl($handle, 0xAE60, 0);                       # KVM_CREATE_IRQCHIP
-  my $processor = ioctl($handle, 0xAE41, 0);       # KVM_CREATE_VCPU
-  sleep 3600 while 1;
-' < /dev/null > /dev/null 2> /dev/null &
 
 exec 3<> /dev/vport0p3 || exit 1
 echo ready >&3

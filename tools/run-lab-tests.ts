@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { findExecutable } from "../lab/find-executable.ts";
 import type { KernelName } from "../lab/kernel.ts";
 import { runInLab } from "../lab/lab.ts";
 import { missingForLab } from "../lab/prerequisites.ts";
-import { streamTo } from "../lab/stream-to.ts";
 import { prerequisite } from "../packages/testkit/src/prerequisite.ts";
+import { linesTo } from "./lines-to.ts";
 import type { TestRunResult } from "./test-process.ts";
 import { addTotals, emptyTotals, type TestTotals } from "./test-totals.ts";
 
@@ -20,7 +20,10 @@ const passes: readonly Pass[] = [
   { driver: "qemu", kernel: "6.12" },
   { driver: "qemu", kernel: "stock" },
 ];
-const limitMs = 25 * 60_000;
+/** Of one pass. The longest takes about a third of it when it has a core of its own. */
+const limitMs = 24 * 60_000;
+/** What the machine of a pass takes from the host at most, its translations included. */
+const machineBytes = 7.5 * 2 ** 30;
 
 /** Tells whether a lab test drives the lab from outside, as those of the lab itself do. */
 export function drivesLab(file: string): boolean {
@@ -28,8 +31,8 @@ export function drivesLab(file: string): boolean {
 }
 
 /**
- * Runs test files inside the lab: one start per driver, all files in one process there. On the stock kernel only
- * files named `x.stock.lab.test.ts` run.
+ * Runs test files inside the lab: one start per driver, all files in one process there, and as many at the same time as the host has cores and
+ * memory for, since a machine has one processor. On the stock kernel only files named `x.stock.lab.test.ts` run.
  */
 export async function runLabTests(
   root: string,
@@ -37,20 +40,29 @@ export async function runLabTests(
   signal: AbortSignal,
 ): Promise<TestRunResult> {
   const totals = emptyTotals();
-  for (const pass of passes) {
-    const share =
-      pass.kernel === "stock" ? files.filter((file) => file.endsWith(".stock.lab.test.ts")) : files;
-    if (share.length === 0) continue;
-    const skip = skipReason(pass);
-    if (skip !== false) {
-      totals.skipped++;
-      totals.skips[skip] = (totals.skips[skip] ?? 0) + 1;
-      continue;
+  const problems: string[] = [];
+  const waiting = [...passes];
+  const work = async (): Promise<void> => {
+    for (let pass = waiting.shift(); pass !== undefined; pass = waiting.shift()) {
+      const share =
+        pass.kernel === "stock"
+          ? files.filter((file) => file.endsWith(".stock.lab.test.ts"))
+          : files;
+      if (share.length === 0) continue;
+      const skip = skipReason(pass);
+      if (skip !== false) {
+        totals.skipped++;
+        totals.skips[skip] = (totals.skips[skip] ?? 0) + 1;
+        continue;
+      }
+      const problem = await runPass(root, pass, share, totals, signal);
+      if (problem !== undefined) problems.push(problem);
     }
-    const problem = await runPass(root, pass, share, totals, signal);
-    if (problem !== undefined) return { totals, problem };
-  }
-  return { totals };
+  };
+  const room = Math.floor(process.availableMemory() / machineBytes);
+  const width = Math.max(1, Math.min(passes.length, availableParallelism(), room));
+  await Promise.all(Array.from({ length: width }, work));
+  return problems.length === 0 ? { totals } : { totals, problem: problems.join("\n") };
 }
 
 function skipReason({ driver }: Pass): string | false {
@@ -71,41 +83,41 @@ async function runPass(
   totals: TestTotals,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const name = `${driver} in the lab, kernel ${kernel}`;
+  const name = kernel === "stock" ? `lab, ${driver}, stock kernel` : `lab, ${driver}`;
   const results = mkdtempSync(join(tmpdir(), "virga-lab-results-"));
   const totalsFile = join(results, "totals.json");
+  const print = linesTo(process.stdout, `${name}: `);
   try {
-    // The lab's machine may die of the host's load. That says nothing about the tests: they run again, once.
-    for (let attempt = 1; ; attempt++) {
-      console.log(`lab: ${files.length} test file(s) with ${name}`);
-      const end = await runInLab({
-        argv: [process.execPath, "tools/run-tests.ts", "in-lab", "--totals", totalsFile, ...files],
-        cwd: root,
-        kernel,
-        env: { VIRGA_LAB_DRIVER: driver, VIRGA_LAB_KERNEL: kernel },
-        writable: [results],
-        timeoutMs: limitMs,
-        stdout: streamTo(process.stdout),
-        stderr: streamTo(process.stderr),
-        log: (line) => console.log(line),
-        signal,
-      });
-      if (end.kind === "exit") {
+    print(`${files.length} test file(s)\n`);
+    const end = await runInLab({
+      argv: [process.execPath, "tools/run-tests.ts", "in-lab", "--totals", totalsFile, ...files],
+      cwd: root,
+      kernel,
+      env: { VIRGA_LAB_DRIVER: driver, VIRGA_LAB_KERNEL: kernel },
+      writable: [results],
+      timeoutMs: limitMs,
+      stdout: print,
+      stderr: print,
+      log: (line) => print(`${line}\n`),
+      signal,
+    });
+    switch (end.kind) {
+      case "exit": {
         const part = readTotals(totalsFile);
         if (part === undefined) return `${name}: no result came back, exit code ${end.code}`;
         addTotals(totals, part);
         if (end.code !== 0 && part.failed === 0) return `${name}: ended with exit code ${end.code}`;
         return undefined;
       }
-      if (end.kind === "aborted") return `${name}: interrupted`;
-      if (end.kind === "timeout") {
+      case "aborted":
+        return `${name}: interrupted`;
+      case "timeout":
         return `${name}: not done after ${limitMs / 60_000} min\n${end.consoleTail}`;
-      }
-      console.log(`lab: the machine died: ${end.reason}\n${end.consoleTail}`);
-      if (attempt === 2) return `${name}: the machine died twice`;
-      console.log("lab: starting it again");
+      case "died":
+        return `${name}: the machine died: ${end.reason}\n${end.consoleTail}`;
     }
   } finally {
+    print("");
     rmSync(results, { recursive: true, force: true });
   }
 }

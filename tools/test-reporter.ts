@@ -7,11 +7,13 @@ import { emptyTotals, summary } from "./test-totals.ts";
 type Outcome = Extract<TestEvent, { type: "test:pass" | "test:fail" }>;
 
 /**
- * Prints each failure with its error and, last, the totals; passing tests say nothing. With `VIRGA_TEST_TOTALS` the
+ * Prints each failure with its error and, last, the totals; passing tests say nothing, except in the lab. With `VIRGA_TEST_TOTALS` the
  * totals go to that file instead, for a caller that adds up several runs.
  */
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const totals = emptyTotals();
+  // There a test takes minutes: what runs shows that it goes on, and how long what has ended took.
+  const slow = process.env["VIRGA_LAB"] === "1";
   for await (const event of source) {
     if (event.type === "test:stderr" || event.type === "test:stdout") yield event.data.message;
     if (event.type === "test:fail") {
@@ -33,6 +35,7 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       yield `FAIL ${name}: the file holds no test\n`;
     } else {
       totals.passed++;
+      if (slow) yield `ok ${name} (${Math.round(details.duration_ms / 1000)} s)\n`;
     }
   }
   const target = process.env["VIRGA_TEST_TOTALS"];

@@ -1,4 +1,4 @@
-// The fuzz target under libFuzzer, which follows coverage: VIRGA_FUZZ_SECONDS says for how long (default 600).
+// The fuzz target under libFuzzer, which follows coverage: VIRGA_FUZZ_SECONDS says for how long (default 240).
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ const clangSkip = prerequisite(
   "libfuzzer",
   probe.status === 0 ? undefined : "clang or its run-time library libclang-rt is not installed",
 );
-const seconds = process.env["VIRGA_FUZZ_SECONDS"] ?? "600";
+const seconds = process.env["VIRGA_FUZZ_SECONDS"] ?? "240";
 const flags = [
   "-std=c11",
   "-D_GNU_SOURCE",

@@ -15,8 +15,8 @@ export interface Guest {
 }
 
 /** Milliseconds until the agent of a VM of this kind must have answered. */
-export function readyTimeoutMs(accelerator: "kvm" | "tcg"): number {
-  return READY_MS[accelerator];
+export function readyTimeoutMs(host: Host, accelerator: "kvm" | "tcg"): number {
+  return host.guestTimeoutMs ?? READY_MS[accelerator];
 }
 
 /**
@@ -33,9 +33,11 @@ export async function bootGuest(
   const options = { ...(signal && { signal }) };
   for (let attempt = 1; ; attempt++) {
     const vm = await timings.measure("create", () => host.manager.create(config, options));
-    const agent = agentOf(vm, host.logger);
+    const agent = agentOf(vm, host);
     try {
-      await timings.measure("boot", () => awaitAgent(vm, agent, READY_MS[accelerator], signal));
+      await timings.measure("boot", () =>
+        awaitAgent(vm, agent, readyTimeoutMs(host, accelerator), signal),
+      );
       return { vm, agent };
     } catch (caught) {
       // A guest that gave up may be seen by its connections first: its end says more.

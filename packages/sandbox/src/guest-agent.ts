@@ -2,12 +2,18 @@ import { randomBytes } from "node:crypto";
 import { AgentClient, isGuestError } from "@virga/guest";
 import type { GuestInit } from "@virga/guest";
 import { VirgaError, isVirgaError } from "@virga/vm";
-import type { Logger, Vm } from "@virga/vm";
+import type { Vm } from "@virga/vm";
+import type { Host } from "./host.ts";
 import { whileAlive } from "./vm-death.ts";
 
 /** A client of the agent in this VM's guest. */
-export function agentOf(vm: Vm, logger: Logger): AgentClient {
-  return new AgentClient({ connect: (options) => vm.connectGuest(options), logger });
+export function agentOf(vm: Vm, host: Pick<Host, "logger" | "guestTimeoutMs">): AgentClient {
+  const { logger, guestTimeoutMs: timeoutMs } = host;
+  return new AgentClient({
+    connect: (options) => vm.connectGuest(options),
+    logger,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  });
 }
 
 /** Waits until the agent of a booting guest answers. `TIMEOUT` at once when the boot is seen to hang. */

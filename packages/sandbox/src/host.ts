@@ -34,6 +34,8 @@ export interface HostOptions {
   readonly assets?: ReadyAssets;
   /** Whether VMMs get namespaces of their own. Default `auto`. */
   readonly isolation?: "auto" | "off";
+  /** Milliseconds a guest may take until it answers: for machines that are slow. Default 30,000, and 120,000 for a start by emulation. */
+  readonly guestTimeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
   /** Where to note how long each step of the opening took. */
   readonly timings?: Timings;
@@ -48,6 +50,7 @@ interface HostParts {
   readonly probes: readonly HypervisorProbe[];
   readonly manager: VmManager;
   readonly templates: TemplateStore;
+  readonly guestTimeoutMs: number | undefined;
 }
 
 /** This machine as a place for sandboxes: its directories, hypervisors and templates, wired up. Holds nothing open. */
@@ -60,6 +63,8 @@ export class Host {
   readonly probes: readonly HypervisorProbe[];
   readonly manager: VmManager;
   readonly templates: TemplateStore;
+  /** As {@link HostOptions} gave it. */
+  readonly guestTimeoutMs: number | undefined;
 
   private constructor(parts: HostParts) {
     this.home = parts.home;
@@ -69,6 +74,7 @@ export class Host {
     this.probes = parts.probes;
     this.manager = parts.manager;
     this.templates = parts.templates;
+    this.guestTimeoutMs = parts.guestTimeoutMs;
   }
 
   /**
@@ -107,7 +113,17 @@ export class Host {
       logger,
     });
     await timings.measure("recover", () => recoverOwned({ home, manager, logger }));
-    return new Host({ home, logger, onProgress, assets, probes, manager, templates });
+    const { guestTimeoutMs } = options;
+    return new Host({
+      home,
+      logger,
+      onProgress,
+      assets,
+      probes,
+      manager,
+      templates,
+      guestTimeoutMs,
+    });
   }
 
   /** The way to run VMs here: of the hypervisor asked for, else the best one. `UNSUPPORTED` tells why there is none. */

@@ -77,7 +77,7 @@ async function restoreFrom(use: TemplateUse, options: MakeGuestOptions): Promise
     use.snapshotDirectory,
     { reason: plan.restore.reason, ...(signal && { signal }) },
   );
-  return { vm, agent: agentOf(vm, host.logger) };
+  return { vm, agent: agentOf(vm, host) };
 }
 
 /** The disks of a sandbox whose image has a base, its own one made by `make`; it goes with the sandbox. */

@@ -92,7 +92,7 @@ export class Sandbox implements AsyncDisposable {
           guest.vm,
           "initialise the guest",
           guest.agent.init(identityOf(id, env), {
-            connectTimeoutMs: readyTimeoutMs(probe.accelerator),
+            connectTimeoutMs: readyTimeoutMs(host, probe.accelerator),
             ...(signal && { signal }),
           }),
         ),

@@ -106,7 +106,7 @@ async function drawInFamily(family: Family, name: string, contract: Contract): P
     const id = `${name}-${index}`;
     const config = { ...plan.clone, sandboxId: id };
     await using clone = await host.manager.createFromSnapshot(config, directory);
-    await using guest = agentOf(clone, host.logger);
+    await using guest = agentOf(clone, host);
     // What is not frozen runs on before the host can speak.
     if (!contract.freeze) await drawsAlone(host, id, 0);
     const before = await consoleBytes(host, id);

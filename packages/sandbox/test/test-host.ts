@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { patientMs } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import { Host, ensureReady, homePaths, openHome } from "@virga/sandbox";
 import type { Home, HostOptions } from "@virga/sandbox";
@@ -13,7 +14,12 @@ export async function testHome(place: TestPlace): Promise<Home> {
 
 /** A host with a state directory of the test's own, and this machine's kernel, agent and launcher. */
 export async function testHost(place: TestPlace, options: HostOptions = {}): Promise<Host> {
-  return Host.open({ home: await testHome(place), assets: await ensureReady(), ...options });
+  return Host.open({
+    home: await testHome(place),
+    assets: await ensureReady(),
+    guestTimeoutMs: patientMs(120_000),
+    ...options,
+  });
 }
 
 /** Fails unless nothing is left of any VM in this home. */

@@ -14,6 +14,7 @@ export { fakeHypervisor, type FakeHypervisor } from "./fakes/fake-hypervisor.ts"
 export { makePlace, removePlace, settledLeaks, withLeakCheck } from "./leaks/leak-check.ts";
 export { countLeaks, describeLeaks, type LeakCount, type TestPlace } from "./leaks/leak-count.ts";
 export type { LeakedProcess } from "./leaks/process-leaks.ts";
+export { patientMs, patientTimeouts } from "./patience.ts";
 export { prerequisite } from "./prerequisite.ts";
 export { usePathPrograms, useTemporaryDirectory } from "./temporary.ts";
 export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";

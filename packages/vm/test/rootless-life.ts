@@ -1,7 +1,7 @@
 // The life of VMs on Cloud Hypervisor as an ordinary user. usage: rootless-life DIRECTORY, which holds kernel, initramfs and launcher. Prints what it found as JSON.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { askTestInit, testInitProbe as guest } from "@virga/testkit";
+import { askTestInit, patientTimeouts, testInitProbe as guest } from "@virga/testkit";
 import { VmManager, cloudHypervisorDriver, isVirgaError } from "@virga/vm";
 import type { RestoreMode, VmConfig } from "@virga/vm";
 
@@ -29,7 +29,7 @@ function config(sandboxId: string, more: Partial<VmConfig>): VmConfig {
     initramfs: join(directory, "initramfs"),
     memoryMib: 128,
     balloon: false,
-    timeouts: { launchMs: 30_000, callMs: 60_000 },
+    timeouts: patientTimeouts,
     ...more,
   };
 }

@@ -5,6 +5,7 @@ import { cloudHypervisorDriver, errorText, findHypervisor } from "@virga/vm";
 import type { VmConfig } from "@virga/vm";
 import { testAssets } from "../assets.ts";
 import type { TestPlace } from "../leaks/leak-count.ts";
+import { patientTimeouts } from "../patience.ts";
 import { prerequisite } from "../prerequisite.ts";
 import type { ConformanceSubject } from "./conformance-subject.ts";
 import { testInitProbe } from "./test-init-probe.ts";
@@ -38,8 +39,9 @@ export async function cloudHypervisorConfig(place: TestPlace, id: string): Promi
     initramfs: testInitramfs,
     rootfs: { path: rootfs },
     memoryMib: MEMORY_MIB,
-    // The lab is an emulated machine.
-    timeouts: { launchMs: 30_000, callMs: 60_000 },
+    // Each byte on the console costs an exit from the guest, which are dear in the lab. Panics are shown all the same.
+    kernelArguments: ["quiet"],
+    timeouts: patientTimeouts,
   };
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { patientMs } from "../patience.ts";
 import {
   additions,
   countLeaks,
@@ -15,7 +16,7 @@ import {
 import { killLeaked, processesNaming } from "./process-leaks.ts";
 
 /** How long what is ending may take to be gone. */
-const SETTLE_MS = 3000;
+const SETTLE_MS = patientMs(3_000);
 const POLL_MS = 10;
 
 /**
