@@ -105,7 +105,10 @@ export async function snapshotMachine(
           templateId: config.templateId ?? null,
           parent: machine.record.restore?.directory ?? null,
           shape: await shapeOf(config, layout.isolated),
-          memory: output.memory,
+          memory: {
+            ...output.memory,
+            ...(output.wholeBecause !== undefined && { wholeBecause: output.wholeBecause }),
+          },
         },
       },
       signal,

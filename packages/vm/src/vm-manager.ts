@@ -191,7 +191,10 @@ export class VmManager {
     const manifest = await machine.operate("snapshot", options.signal, (operation, signal, undo) =>
       snapshotMachine(machine, directory, operation, signal, undo, options),
     );
-    this.#logger.info({ vm: id, directory }, "VM snapshot created");
+    const { wholeBecause } = manifest.memory;
+    const saved =
+      wholeBecause === undefined ? { memory: "changes" } : { memory: "whole", wholeBecause };
+    this.#logger.info({ vm: id, directory, ...saved }, "VM snapshot created");
     return manifest;
   }
 

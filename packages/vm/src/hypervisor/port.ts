@@ -85,7 +85,9 @@ export interface VmmInfo {
 export interface SnapshotOutput {
   /** Names of the files in `out`, the memory included. */
   readonly files: readonly string[];
-  readonly memory: SnapshotManifest["memory"];
+  readonly memory: Pick<SnapshotManifest["memory"], "form" | "file" | "bytes">;
+  /** Why all memory was saved, and not only what the VM changed over the file it maps; absent where that was enough. */
+  readonly wholeBecause?: string;
 }
 
 /**

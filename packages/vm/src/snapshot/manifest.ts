@@ -14,6 +14,8 @@ export interface SnapshotMemory {
   readonly file: string;
   /** Guest memory in bytes. */
   readonly bytes: number;
+  /** Why the VM stood still for all its memory and not for what it had changed only; absent where the latter was possible. */
+  readonly wholeBecause?: string;
 }
 
 /** One file of a snapshot. Small files carry their SHA-256; gigabytes are not hashed on the way to a restore. */

@@ -26,7 +26,7 @@ interface Scene {
   /** Written to `state.json`. */
   state: string;
   /** What opening the VMM's memory gives. */
-  memory: VmmMemory | undefined;
+  memory: VmmMemory | string;
   take(signal?: AbortSignal): Promise<SnapshotOutput>;
 }
 
@@ -122,8 +122,8 @@ test("changed pages are written over a copy of the mapped file, and the VMM writ
 
 test("a process that may not be looked at lets the VMM write all memory", async (context) => {
   const scene = await paused(context);
-  scene.memory = undefined;
-  assert.deepEqual(await scene.take(), mappable);
+  scene.memory = "not allowed";
+  assert.deepEqual(await scene.take(), { ...mappable, wholeBecause: "not allowed" });
   assert.equal(await memoryText(scene.vm), "all memory\u0000");
   assert.equal(count(scene.calls, "vm.snapshot"), 1);
 });
@@ -131,7 +131,8 @@ test("a process that may not be looked at lets the VMM write all memory", async 
 test("a table that is not as expected lets the VMM write all memory, to be copied", async (context) => {
   const scene = await paused(context);
   scene.state = stateJson([[0, MIB / 2]]);
-  const { memory } = await scene.take();
+  const { memory, wholeBecause } = await scene.take();
+  assert.match(wholeBecause ?? "", /as the file does/u);
   assert.deepEqual(memory, { form: "ranges", file: "memory-ranges", bytes: MIB });
   assert.equal(count(scene.calls, "vm.snapshot"), 2);
 });
@@ -141,13 +142,16 @@ test("pages that cannot be read let the VMM write all memory", async (context) =
   let closed = 0;
   scene.memory = {
     segments: [],
-    file: scene.memory?.file ?? "",
+    file: join(scene.vm.layout.directory, "base"),
     process: {
       copyPrivatePages: () => Promise.reject(Object.assign(new Error("EIO"), { code: "EIO" })),
       close: async () => void closed++,
     },
   };
-  assert.deepEqual(await scene.take(), mappable);
+  assert.deepEqual(await scene.take(), {
+    ...mappable,
+    wholeBecause: "the changed pages were not saved: EIO",
+  });
   assert.equal(await memoryText(scene.vm), "all memory\u0000");
   assert.equal(closed, 1);
 });
@@ -158,7 +162,7 @@ test("memory that is anonymous or mapped shared is not looked for in the process
     Object.assign(scene.zone, change);
     await writeFile(scene.vm.layout.host.memory, "own file");
     await truncate(scene.vm.layout.host.memory, MIB);
-    await scene.take();
+    assert.match((await scene.take()).wholeBecause ?? "", /maps no snapshot's memory/u);
     assert.equal(count(scene.calls, "vmm.ping"), 0);
   }
 });
@@ -178,7 +182,7 @@ test("an abort while pages are read is ABORTED", async (context) => {
   const abort = new AbortController();
   scene.memory = {
     segments: [],
-    file: scene.memory?.file ?? "",
+    file: join(scene.vm.layout.directory, "base"),
     process: {
       copyPrivatePages: (_segments, _destination, signal) => {
         abort.abort("enough");

@@ -1,7 +1,7 @@
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { VirgaError, abortedError } from "../../errors.ts";
+import { VirgaError, abortedError, errorText } from "../../errors.ts";
 import { takeBaseCopy } from "../base-copy.ts";
 import type { CallOptions, SnapshotOutput, VmContext } from "../port.ts";
 import type { ApiClient } from "./api-client.ts";
@@ -9,7 +9,7 @@ import { chainIncludes } from "./api-error.ts";
 import { parseIdentity, parseInfoConfig } from "./api-answers.ts";
 import { SNAPSHOT_FILES, publishSnapshot, readRangesMatchFile } from "./publish.ts";
 import { memoryFileOf } from "./snapshot-config.ts";
-import { openVmmMemory } from "../vmm-memory.ts";
+import { OWN_MEMORY, openVmmMemory } from "../vmm-memory.ts";
 import type { VmmMemory } from "../vmm-memory.ts";
 
 /** While demand paging fills memory a snapshot is refused; there is no event at its end. */
@@ -52,8 +52,10 @@ export async function takeSnapshot(
     remainingMs: () => Math.max(1, Math.ceil(deadline - performance.now())),
   };
   try {
-    if (!(await saveChangedPages(task))) await saveAll(task);
-    return await publishSnapshot(context, task.signal);
+    const wholeBecause = await saveChangedPages(task);
+    if (wholeBecause !== undefined) await saveAll(task);
+    const output = await publishSnapshot(context, task.signal);
+    return wholeBecause === undefined ? output : { ...output, wholeBecause };
   } catch (error) {
     if (options.signal?.aborted === true) throw asAborted(error, options.signal);
     if (!limit.aborted || (error instanceof VirgaError && error.code === "TIMEOUT")) throw error;
@@ -92,21 +94,22 @@ async function saveAll(task: Task): Promise<void> {
   }
 }
 
-/** Saves state alone, and memory as a copy of the mapped file with the changed pages. False where that cannot be done; then nothing is left of it. */
-async function saveChangedPages(task: Task): Promise<boolean> {
+/** Saves state alone, and memory as a copy of the mapped file with the changed pages. Where that cannot be done nothing is left of it, and the reason is given. */
+async function saveChangedPages(task: Task): Promise<string | undefined> {
   const memory = await mappedMemory(task);
-  if (memory === undefined) return false;
+  if (typeof memory === "string") return memory;
   const ranges = join(task.context.layout.host.out, SNAPSHOT_FILES.ranges);
   try {
     await saveState(task, ranges);
-    if (!(await readRangesMatchFile(task.context))) return await giveUp(task.context);
+    if (!(await readRangesMatchFile(task.context)))
+      return await giveUp(task.context, "its state does not lay memory out as the file does");
     await takeBaseCopy(task.context, memory.file, ranges, task.signal);
     await memory.process.copyPrivatePages(memory.segments, ranges, task.signal);
-    return true;
+    return undefined;
   } catch (error) {
     if (task.signal.aborted || (error instanceof VirgaError && error.code !== "IO_ERROR"))
       throw error;
-    return await giveUp(task.context);
+    return await giveUp(task.context, `the changed pages were not saved: ${errorText(error)}`);
   } finally {
     await memory.process.close();
   }
@@ -118,12 +121,12 @@ async function mappedMemory({
   signal,
   remainingMs,
   openMemory,
-}: Task): Promise<VmmMemory | undefined> {
+}: Task): Promise<VmmMemory | string> {
   const config = parseInfoConfig(
     await client.call("GET", "vm.info", { timeoutMs: remainingMs(), signal }),
   );
   const mapped = memoryFileOf(config);
-  if (mapped === undefined || mapped.shared) return undefined;
+  if (mapped === undefined || mapped.shared) return OWN_MEMORY;
   const { pid } = parseIdentity(
     await client.call("GET", "vmm.ping", { timeoutMs: remainingMs(), signal }),
   );
@@ -144,10 +147,10 @@ async function saveState(task: Task, ranges: string): Promise<void> {
   await rm(ranges);
 }
 
-async function giveUp({ layout }: VmContext): Promise<false> {
+async function giveUp({ layout }: VmContext, why: string): Promise<string> {
   for (const name of Object.values(SNAPSHOT_FILES))
     await rm(join(layout.host.out, name), { force: true });
-  return false;
+  return why;
 }
 
 function stillRestoring(cause: unknown): VirgaError {

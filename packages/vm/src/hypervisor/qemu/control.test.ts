@@ -205,6 +205,7 @@ test("a snapshot is the devices and a sparse copy of the memory", async (context
   assert.deepEqual(await setup.control.snapshot(LONG), {
     files: ["devices", "memory"],
     memory: { form: "file", file: "memory", bytes: 4 * MIB },
+    wholeBecause: "the VM maps no snapshot's memory",
   });
   assert.ok((await readFile(join(host.out, "memory"))).equals(memory));
   assert.ok((await stat(join(host.out, "memory"))).blocks * 512 < MIB);

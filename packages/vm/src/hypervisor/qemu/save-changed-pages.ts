@@ -10,21 +10,21 @@ import { withinLimit } from "./within-limit.ts";
 
 /**
  * Writes the memory of a paused VM that maps another snapshot's file to the new file `path`: a copy of that file, and over it the pages the VM wrote. So
- * the VM stands still for what it wrote, not for its size. False, and nothing written, where QEMU's memory may not be looked at.
+ * the VM stands still for what it wrote, not for its size. Where that cannot be done nothing is written, and the reason is given.
  */
 export async function saveChangedPages(
   context: VmContext,
   path: string,
   options: CallOptions,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const memory = await openMemory(context);
-  if (memory === undefined) return false;
+  if (typeof memory === "string") return memory;
   try {
     await withinLimit("saving the changed memory", options, async (signal) => {
       await takeBaseCopy(context, memory.file, path, signal);
       await memory.process.copyPrivatePages(memory.segments, path, signal);
     });
-    return true;
+    return undefined;
   } catch (error) {
     await rm(path, { force: true });
     throw error;
@@ -33,10 +33,10 @@ export async function saveChangedPages(
   }
 }
 
-async function openMemory(context: VmContext): Promise<VmmMemory | undefined> {
+async function openMemory(context: VmContext): Promise<VmmMemory | string> {
   const { layout, uuid } = context;
   const pid = await readPid(layout.host.pid);
-  if (pid === undefined) return undefined;
+  if (pid === undefined) return "QEMU has not written its process id";
   return openVmmMemory(context, pid, join(layout.inside.snapshot, MEMORY_FILE), {
     socket: (paths) => paths.qmpReads,
     word: uuid,

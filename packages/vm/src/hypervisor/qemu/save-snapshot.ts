@@ -5,6 +5,7 @@ import { copySparse } from "../../snapshot/sparse-copy.ts";
 import type { CallOptions, SnapshotOutput, VmContext } from "../port.ts";
 import { DEVICES_FILE, MEMORY_FILE } from "./files.ts";
 import type { QmpSession } from "./qmp-session.ts";
+import { OWN_MEMORY } from "../vmm-memory.ts";
 import { withinLimit } from "./within-limit.ts";
 import { saveChangedPages } from "./save-changed-pages.ts";
 import { savePrivateMemory } from "./save-private-memory.ts";
@@ -34,13 +35,15 @@ export async function saveSnapshot(
   });
   await checkState(join(layout.host.out, DEVICES_FILE));
   const bytes = config.memoryMib * MIB;
-  if (!sharesMemory(context)) await copyMemory(layout.host.memory, memoryPath, options);
-  else if (!(await saveChangedPages(context, memoryPath, options))) {
-    await savePrivateMemory(context, qmp, memoryPath);
-  }
+  const wholeBecause = sharesMemory(context)
+    ? await saveChangedPages(context, memoryPath, options)
+    : OWN_MEMORY;
+  if (wholeBecause === OWN_MEMORY) await copyMemory(layout.host.memory, memoryPath, options);
+  else if (wholeBecause !== undefined) await savePrivateMemory(context, qmp, memoryPath);
   return {
     files: [DEVICES_FILE, MEMORY_FILE],
     memory: { form: "file", file: MEMORY_FILE, bytes },
+    ...(wholeBecause !== undefined && { wholeBecause }),
   };
 }
 
