@@ -209,6 +209,7 @@ test("a snapshot waits for demand paging to end, then is published", async (cont
   assert.deepEqual(await control.snapshot(soon), {
     files: ["config.json", "state.json", "memory-ranges"],
     memory: { form: "ranges", file: "memory-ranges", bytes: MIB },
+    wholeBecause: "the VM maps no snapshot's memory",
   });
   assert.equal(calls.length, 4);
   assert.deepEqual(JSON.parse(calls[1]?.body ?? ""), {
