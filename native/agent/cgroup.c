@@ -1,5 +1,7 @@
 #include "cgroup.h"
 
+#include "clock.h"
+#include "exec.h"
 #include "log.h"
 
 #include <dirent.h>
@@ -17,6 +19,11 @@ static int user_fd = -1;
 static unsigned last_number;
 /* Leaves whose exec is over, and which were not empty then. */
 static unsigned leftover;
+
+/* Leaves of the loop's last turn. Removing one takes as long as sending an exec's end, and nobody waits for it. */
+static unsigned over[EXECS_MAX];
+static size_t over_count;
+static struct timer over_timer;
 
 static int write_file(int directory, const char *name, const char *text) {
   int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
@@ -100,12 +107,22 @@ void cgroup_kill_leaf(int leaf_fd) {
   }
 }
 
-void cgroup_release_leaf(int leaf_fd, unsigned number) {
+static void remove_over(struct timer *timer) {
   char name[16];
+  (void)timer;
+  while (over_count > 0) {
+    leaf_name(name, sizeof name, over[--over_count]);
+    if (unlinkat(user_fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT) leftover++;
+  }
+}
+
+void cgroup_release_leaf(int leaf_fd, unsigned number) {
   if (leaf_fd < 0) return;
   close(leaf_fd);
-  leaf_name(name, sizeof name, number);
-  if (unlinkat(user_fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT) leftover++;
+  if (over_count == EXECS_MAX) remove_over(&over_timer);
+  over[over_count++] = number;
+  over_timer.fire = remove_over;
+  timer_set(&over_timer, clock_ms());
 }
 
 int cgroup_freeze(bool freeze) {

@@ -8,6 +8,11 @@
 /* More than one DATA frame and what may stand around it. An honest host never lets it come to this. */
 enum { OUTPUT_MAX = 65536, CREDIT_MIN = 16384 };
 
+bool channel_output_is_large(const struct channel *channel) {
+  return channel->output_length - channel->output_start >= OUTPUT_LARGE;
+}
+
+
 void channel_init(struct channel *channel, const struct channel_events *events) {
   *channel = (struct channel){.events = events};
 }
@@ -68,7 +73,7 @@ void channel_message(struct channel *channel, enum frame_type type, const uint8_
 
 size_t channel_room(const struct channel *channel) {
   /* Waiting for some credit spares the host a flood of little frames; it returns credit long before that. */
-  if (!channel->open || channel->output_length > 0 || channel->credit < CREDIT_MIN) return 0;
+  if (!channel->open || channel_output_is_large(channel) || channel->credit < CREDIT_MIN) return 0;
   size_t room = channel->credit - DATA_COST - 1;
   return room < PAYLOAD_MAX - 1 ? room : PAYLOAD_MAX - 1;
 }
@@ -79,7 +84,7 @@ void channel_data(struct channel *channel, uint8_t stream, const uint8_t *bytes,
 }
 
 bool channel_eof_room(const struct channel *channel) {
-  return channel->open && channel->output_length == 0 && channel->credit >= 1 + DATA_COST;
+  return channel->open && !channel_output_is_large(channel) && channel->credit >= 1 + DATA_COST;
 }
 
 void channel_eof(struct channel *channel, uint8_t stream) {

@@ -59,9 +59,13 @@ void channel_abort(struct channel *channel);
 const uint8_t *channel_output(const struct channel *channel, size_t *length);
 void channel_sent(struct channel *channel, size_t count);
 
+/* Whether so much output waits that no more should be added. Less than that may wait for what follows at once: each write wakes the host. */
+enum { OUTPUT_LARGE = 4096 };
+bool channel_output_is_large(const struct channel *channel);
+
 /* RESPONSE or EVENT. Does nothing when there is no session. */
 void channel_message(struct channel *channel, enum frame_type type, const uint8_t *payload, size_t length);
-/* How many bytes of a stream channel_data() takes now; 0 while output waits or credit is short. */
+/* How many bytes of a stream channel_data() takes now; 0 while much output waits or credit is short. */
 size_t channel_room(const struct channel *channel);
 void channel_data(struct channel *channel, uint8_t stream, const uint8_t *bytes, size_t length);
 /* Whether channel_eof() may be called now. */

@@ -142,15 +142,16 @@ static bool write_all(struct connection *connection) {
 
 void connection_pump(struct connection *connection) {
   if (connection->dead) return;
+  struct channel *channel = &connection->channel;
   for (int turn = 0; turn < TURN_FRAMES; turn++) {
-    if (connection->channel.broken && connection->channel.open) connection_drop(connection);
+    if (channel->broken && channel->open) connection_drop(connection);
+    bool produced = channel->busy && connection->service->produce != NULL && connection->service->produce(connection);
+    if (produced && !channel_output_is_large(channel)) continue;
+    bool waited = connection_output_waits(connection);
     if (!write_all(connection)) return;
-    if (!connection->channel.busy || connection->service->produce == NULL) return;
-    if (!connection->service->produce(connection)) {
-      if (!connection->channel.broken && !connection_output_waits(connection)) return;
-    }
+    if (!produced && !waited && !channel->broken) return;
   }
-  connection_wake(connection);
+  if (write_all(connection)) connection_wake(connection);
 }
 
 static void on_ready(struct source *source, uint32_t ready) {

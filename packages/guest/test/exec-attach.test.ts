@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import { test } from "node:test";
 import { AgentClient } from "../src/agent-client.ts";
@@ -58,16 +61,18 @@ test("who attaches gets the last output, what follows, stdin, and the exit, once
   await assert.rejects(client.attach(first.pid), guestError("GUEST_NOT_FOUND", /pid/));
 });
 
-test("a process that ended without a host keeps its exit and last output for one that comes", async () => {
+test("a process that ended without a host keeps its exit and last output for one that comes", async (t) => {
   await using place = await setting();
   const { client } = place;
-  const child = await client.exec(["sh", "-c", "read line; seq 1000; kill -TERM $$"], {
-    detach: true,
-    stdin: true,
-    ringBytes: 1_000,
-  });
-  await new Promise((resolve) => child.stdin.write("go\n", resolve));
+  const directory = await mkdtemp(join(tmpdir(), "virga-attach-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const go = join(directory, "go");
+  const script = 'until [ -e "$0" ]; do sleep 0.01; done; seq 1000; kill -TERM $$';
+  const child = await client.exec(["sh", "-c", script, go], { detach: true, ringBytes: 1_000 });
   await child.close();
+  // One that ended before the agent heard of that would have told its host.
+  await until(client, (all) => all.some(({ pid, isAttached }) => pid === child.pid && !isAttached));
+  await writeFile(go, "");
   await until(client, (all) => all.some(({ pid, exit }) => pid === child.pid && !!exit));
   const late = await client.attach(child.pid);
   const whole = Array.from({ length: 1_000 }, (_, index) => `${index + 1}\n`).join("");
