@@ -1,5 +1,4 @@
-import { Agent, request as httpRequest } from "node:http";
-import type { IncomingMessage } from "node:http";
+import type { Agent, IncomingMessage } from "node:http";
 import { VirgaError, abortedError, errnoOf, errorText } from "../../errors.ts";
 import type { CallOptions } from "../port.ts";
 import { apiError } from "./api-error.ts";
@@ -8,6 +7,8 @@ import { apiError } from "./api-error.ts";
 export const MAX_REQUEST_BYTES = 51_200;
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
+
+type Http = typeof import("node:http");
 
 /** Calls to the REST API of one VMM, over its Unix socket. */
 export interface ApiClient {
@@ -26,7 +27,7 @@ export interface ApiClient {
  * takes ten, and gives the VMM one request at a time.
  */
 export function createApiClient(socketPath: string): ApiClient {
-  const agent = new Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 1 });
+  let agent: Agent | undefined;
   return {
     async call(method, call, options) {
       const body = options.body === undefined ? "" : JSON.stringify(options.body);
@@ -38,17 +39,24 @@ export function createApiClient(socketPath: string): ApiClient {
           { details: { call, bytes, maximum: MAX_REQUEST_BYTES } },
         );
       }
+      const http = await loadHttp();
+      agent ??= new http.Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 1 });
       const { status, text } = await exchange(
-        { agent, socketPath, method, call, body, bytes },
+        { http, agent, socketPath, method, call, body, bytes },
         options,
       );
       if (status < 200 || status > 299) throw apiError({ call, status, body: text });
       return parseAnswer(call, text);
     },
     close() {
-      agent.destroy();
+      agent?.destroy();
     },
   };
+}
+
+/** Node's HTTP takes 40 ms to load, which every process that runs a QEMU would pay for nothing. */
+function loadHttp(): Promise<Http> {
+  return import("node:http");
 }
 
 function parseAnswer(call: string, text: string): unknown {
@@ -64,6 +72,7 @@ function parseAnswer(call: string, text: string): unknown {
 }
 
 interface Exchange {
+  readonly http: Http;
   readonly agent: Agent;
   readonly socketPath: string;
   readonly method: "GET" | "PUT";
@@ -78,11 +87,11 @@ interface Answer {
 }
 
 function exchange(input: Exchange, { timeoutMs, signal }: CallOptions): Promise<Answer> {
-  const { agent, socketPath, method, call, body, bytes } = input;
+  const { http, agent, socketPath, method, call, body, bytes } = input;
   const what = `call ${call} of Cloud Hypervisor`;
   if (signal?.aborted === true) return Promise.reject(abortedError(what, signal));
   return new Promise((resolve, reject) => {
-    const request = httpRequest({
+    const request = http.request({
       agent,
       socketPath,
       method,
