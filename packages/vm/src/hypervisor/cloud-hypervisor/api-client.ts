@@ -1,4 +1,4 @@
-import type { Agent, IncomingMessage } from "node:http";
+import type * as NodeHttp from "node:http";
 import { VirgaError, abortedError, errnoOf, errorText } from "../../errors.ts";
 import type { CallOptions } from "../port.ts";
 import { apiError } from "./api-error.ts";
@@ -8,7 +8,7 @@ export const MAX_REQUEST_BYTES = 51_200;
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-type Http = typeof import("node:http");
+type Http = typeof NodeHttp;
 
 /** Calls to the REST API of one VMM, over its Unix socket. */
 export interface ApiClient {
@@ -27,7 +27,7 @@ export interface ApiClient {
  * takes ten, and gives the VMM one request at a time.
  */
 export function createApiClient(socketPath: string): ApiClient {
-  let agent: Agent | undefined;
+  let agent: NodeHttp.Agent | undefined;
   return {
     async call(method, call, options) {
       const body = options.body === undefined ? "" : JSON.stringify(options.body);
@@ -73,7 +73,7 @@ function parseAnswer(call: string, text: string): unknown {
 
 interface Exchange {
   readonly http: Http;
-  readonly agent: Agent;
+  readonly agent: NodeHttp.Agent;
   readonly socketPath: string;
   readonly method: "GET" | "PUT";
   readonly call: string;
@@ -132,7 +132,7 @@ function exchange(input: Exchange, { timeoutMs, signal }: CallOptions): Promise<
   });
 }
 
-async function collect(call: string, response: IncomingMessage): Promise<Answer> {
+async function collect(call: string, response: NodeHttp.IncomingMessage): Promise<Answer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of response as AsyncIterable<Buffer>) {
