@@ -6,6 +6,7 @@ export {
   type TestAssets,
   type TestKernel,
 } from "./assets.ts";
+export { keepCoresBusy } from "./busy-cores.ts";
 export { fakeModule } from "./fake-module.ts";
 export { hangingKernel } from "./hanging-kernel.ts";
 export type { Behaviour, CallRule, FakeCall, FakeName } from "./fakes/behaviour.ts";

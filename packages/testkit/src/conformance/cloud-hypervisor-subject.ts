@@ -1,17 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync } from "node:fs";
 import { cloudHypervisorDriver, errorText, findHypervisor } from "@virga/vm";
 import type { VmConfig } from "@virga/vm";
 import { testAssets } from "../assets.ts";
 import type { TestPlace } from "../leaks/leak-count.ts";
-import { patientTimeouts } from "../patience.ts";
 import { prerequisite } from "../prerequisite.ts";
 import type { ConformanceSubject } from "./conformance-subject.ts";
+import { guestConfig } from "./guest-config.ts";
 import { testInitProbe } from "./test-init-probe.ts";
-
-const DISK_BYTES = 4 * 2 ** 20;
-const MEMORY_MIB = 128;
 
 /** Why real guests cannot run here on Cloud Hypervisor, as a test's `skip`; `false` when they can. */
 export function cloudHypervisorMissing(): false | string {
@@ -28,21 +24,9 @@ export function cloudHypervisorMissing(): false | string {
 
 /** A configuration that boots `virga-test-init` on Cloud Hypervisor, with a writable root disk of its own. */
 export async function cloudHypervisorConfig(place: TestPlace, id: string): Promise<VmConfig> {
-  const { vmlinux, testInitramfs } = await testAssets();
-  const rootfs = join(place.scratch, `${id}.disk`);
-  writeFileSync(rootfs, "");
-  truncateSync(rootfs, DISK_BYTES);
-  return {
-    sandboxId: id,
-    hypervisor: "cloud-hypervisor",
-    kernel: vmlinux,
-    initramfs: testInitramfs,
-    rootfs: { path: rootfs },
-    memoryMib: MEMORY_MIB,
-    // Each byte on the console costs an exit from the guest, which are dear in the lab. Panics are shown all the same.
-    kernelArguments: ["quiet"],
-    timeouts: patientTimeouts,
-  };
+  const config = await guestConfig(place, id, "cloud-hypervisor");
+  // Each byte on the console costs an exit from the guest, which are dear in the lab. Panics are shown all the same.
+  return { ...config, kernelArguments: ["quiet"] };
 }
 
 /** Real guests on Cloud Hypervisor, with anonymous memory and a balloon: the driver's defaults. */

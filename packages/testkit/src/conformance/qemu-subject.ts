@@ -1,17 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { errorText, findHypervisor, qemuDriver } from "@virga/vm";
 import type { VmConfig } from "@virga/vm";
 import { testAssets } from "../assets.ts";
 import type { TestPlace } from "../leaks/leak-count.ts";
-import { patientTimeouts } from "../patience.ts";
 import { prerequisite } from "../prerequisite.ts";
 import type { ConformanceSubject } from "./conformance-subject.ts";
+import { guestConfig } from "./guest-config.ts";
 import { testInitProbe } from "./test-init-probe.ts";
-
-const DISK_BYTES = 4 * 2 ** 20;
-const MEMORY_MIB = 128;
 
 /** Why real guests cannot run here by QEMU, as a test's `skip`; `false` when they can. */
 export function qemuMissing(): false | string {
@@ -24,20 +19,8 @@ export function qemuMissing(): false | string {
 }
 
 /** A configuration that boots `virga-test-init` by emulation, with a writable root disk of its own. */
-export async function qemuConfig(place: TestPlace, id: string): Promise<VmConfig> {
-  const { vmlinux, testInitramfs } = await testAssets();
-  const rootfs = join(place.scratch, `${id}.disk`);
-  writeFileSync(rootfs, "");
-  truncateSync(rootfs, DISK_BYTES);
-  return {
-    sandboxId: id,
-    hypervisor: "qemu",
-    kernel: vmlinux,
-    initramfs: testInitramfs,
-    rootfs: { path: rootfs },
-    memoryMib: MEMORY_MIB,
-    timeouts: patientTimeouts,
-  };
+export function qemuConfig(place: TestPlace, id: string): Promise<VmConfig> {
+  return guestConfig(place, id, "qemu");
 }
 
 /** Real guests, by QEMU's emulation. */
