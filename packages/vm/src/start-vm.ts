@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { checkFiles } from "./check-files.ts";
 import { claimDirectory } from "./claim-directory.ts";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
 import { checkSocketPaths, vmLayout } from "./directory.ts";
-import { VirgaError, errnoOf } from "./errors.ts";
+import { VirgaError } from "./errors.ts";
 import { explainFullDisk } from "./full-disk.ts";
 import type {
   HypervisorBuild,
@@ -14,14 +14,11 @@ import type {
   SnapshotSource,
   VmContext,
 } from "./hypervisor/port.ts";
-import { fileLimit } from "./launch/file-limit.ts";
-import { spawnHeld } from "./launch/launcher.ts";
+import { launchVmm } from "./launch/launch-vmm.ts";
 import { makeRunDirectory } from "./launch/run-directory.ts";
-import { stopProcess } from "./launch/stop-process.ts";
-import { watchChild } from "./launch/vmm-process.ts";
 import type { VmmProcess } from "./launch/vmm-process.ts";
 import { logTail } from "./launch/log-tail.ts";
-import { waitForSocket } from "./launch/wait-for-socket.ts";
+import { watched } from "./launch/watched.ts";
 import type { Logger } from "./logger.ts";
 import { Machine } from "./machine.ts";
 import { RECORD_FORMAT, writeRecord } from "./record.ts";
@@ -44,8 +41,6 @@ export interface StartOptions {
   readonly signal: AbortSignal | undefined;
   readonly logger: Logger;
 }
-
-const RLIMITS: Readonly<Record<string, number>> = { core: 0, nofile: 4096 };
 
 /** Launches a VMM and boots or restores a VM in it, in the seed's order. A failing step stops the process and removes what was made. */
 export async function startVm(options: StartOptions): Promise<Machine> {
@@ -106,44 +101,23 @@ async function start(
     await driver.prepareFiles(context, source);
     return made;
   });
-  const fsize = await fileLimit(config, plan.largestFileBytes);
-  const deadline = performance.now() + config.timeouts.launchMs;
-  const held = await operation.step("spawn", () =>
-    spawnHeld({
-      launcher: options.launcher,
-      argv: plan.argv,
-      logPath: layout.host.log,
-      networkNamespace: config.networkNamespace === "none" ? undefined : config.networkNamespace,
-      networkDevice: config.network?.tap,
-      mountNamespace: options.isolated,
-      binds,
-      rlimits: { ...RLIMITS, fsize },
-      diesWithParent: options.diesWithParent,
-    }),
-  );
-  const process = watchChild(held.child, held.identity);
-  started.process = process;
-  undo.add("stop the hypervisor", () =>
-    stopProcess(process, { shutdownMs: 0, terminateMs: 0, signal: AbortSignal.abort(), logger }),
-  );
-  record = { ...record, process: held.identity };
-  await operation.step("record process", () =>
-    writeRecord(layout.record, record, { durable: false }),
-  );
-  await operation.step("launch", () =>
-    held.go(Math.max(1, Math.ceil(deadline - performance.now())), signal),
-  );
-  const control = driver.control(context);
-  undo.add("close the control connection", () => control.close());
-  await operation.step("wait for socket", async () => {
-    const answer = await waitForSocket(
-      control,
-      process,
-      layout.host.api,
-      Math.max(1, Math.ceil(deadline - performance.now())),
-      signal,
-    );
-    checkIdentity(context, held.identity.pid, answer);
+  const { process, control } = await launchVmm({
+    context,
+    driver,
+    plan,
+    binds,
+    launcher: options.launcher,
+    diesWithParent: options.diesWithParent,
+    operation,
+    undo,
+    logger,
+    onSpawned: (spawned) => {
+      started.process = spawned;
+    },
+    writeDown: async (spawned) => {
+      record = { ...record, process: spawned.identity };
+      await writeRecord(layout.record, record, { durable: false });
+    },
   });
   if (source === undefined) await boot(operation, control, process, config, signal);
   else
@@ -178,28 +152,6 @@ async function boot(
   );
 }
 
-/** A call that ends at once when the process does. */
-async function watched<T>(process: VmmProcess, call: Promise<T>): Promise<T> {
-  // The loser of the race must not become an unhandled rejection.
-  call.catch(() => undefined);
-  return Promise.race([
-    call,
-    process.exited.then(async () => {
-      // The call usually fails by itself now, and knows more; it gets a moment to say so.
-      const settled = await Promise.race([call.then(() => true), endsLater()]);
-      if (settled) return call;
-      throw new VirgaError("HYPERVISOR_EXITED", "the hypervisor ended during the call");
-    }),
-  ]);
-}
-
-async function endsLater(): Promise<false> {
-  await new Promise((resolve) => {
-    setTimeout(resolve, 50);
-  });
-  return false;
-}
-
 function newRecord(options: StartOptions, context: VmContext): VmRecord {
   const { config, source } = options;
   const restore: { mode: RestoreMode; reason: string; directory: string } | undefined =
@@ -225,41 +177,6 @@ function planLaunch(options: StartOptions, context: VmContext): LaunchPlan {
   return options.source === undefined
     ? options.driver.planBoot(context)
     : options.driver.planRestore(context, options.source);
-}
-
-function checkIdentity(
-  context: VmContext,
-  pid: number,
-  answer: { readonly pid?: number; readonly uuid?: string },
-): void {
-  const wrongPid = answer.pid !== undefined && answer.pid !== pid;
-  const wrongUuid = answer.uuid !== undefined && answer.uuid !== context.uuid;
-  if (wrongPid || wrongUuid) {
-    throw new VirgaError(
-      "VM_NOT_OURS",
-      `another hypervisor answers on ${context.layout.host.api}`,
-      { details: { expected: pid, answer } },
-    );
-  }
-}
-
-/** Fails unless every file the configuration names is there. */
-async function checkFiles(config: ResolvedVmConfig): Promise<void> {
-  const files: [string, string][] = config.disks.map((disk) => [`disk ${disk.id}`, disk.path]);
-  if (config.kernel !== undefined) files.push(["kernel", config.kernel]);
-  if (config.initramfs !== undefined) files.push(["initramfs", config.initramfs]);
-  for (const [what, path] of files) {
-    try {
-      await stat(path);
-    } catch (error) {
-      const missing = errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR";
-      throw new VirgaError(
-        "NOT_FOUND",
-        `${what} ${path} ${missing ? "does not exist" : `cannot be read (${errnoOf(error) ?? "error"})`}`,
-        { cause: error, details: { path } },
-      );
-    }
-  }
 }
 
 function withLogTail(error: unknown, tail: string): unknown {
