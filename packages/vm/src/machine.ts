@@ -1,15 +1,14 @@
 import { existsSync } from "node:fs";
-import { VirgaError, isVirgaError } from "./errors.ts";
+import { VirgaError } from "./errors.ts";
+import { explainEnd } from "./explain-end.ts";
+import { destroyedError, explainFailure } from "./explain-failure.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import type {
-  ExitEvidence,
   HypervisorControl,
   HypervisorDriver,
   VmContext,
   VmmState,
 } from "./hypervisor/port.ts";
-import { logTail } from "./launch/log-tail.ts";
-import { endsWithin } from "./launch/vmm-process.ts";
 import type { ProcessExit, VmmProcess } from "./launch/vmm-process.ts";
 import { acquireLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
@@ -23,9 +22,6 @@ import { UndoStack } from "./undo.ts";
 
 /** How long to ask a VMM what a failed call has done. */
 const FIND_OUT_MS = 1_000;
-
-/** How long a VMM that hung up may take to be gone. */
-const EXIT_MS = 1_000;
 
 /** What a machine is made of. */
 export interface MachineParts {
@@ -77,6 +73,11 @@ export class Machine {
 
   get state(): VmState {
     return this.#state;
+  }
+
+  /** Whether this process, or another one, destroys it. */
+  get isBeingDestroyed(): boolean {
+    return this.destroying !== undefined || existsSync(this.context.layout.destroying);
   }
 
   /** Whether an operation of this process runs on it now. */
@@ -151,7 +152,7 @@ export class Machine {
         lock.release();
       }
     } catch (error) {
-      throw await this.#explain(name, error);
+      throw await explainFailure(this, name, error);
     } finally {
       this.#busy--;
     }
@@ -243,46 +244,8 @@ export class Machine {
   }
 
   #checkNotDestroyed(name: string): void {
-    if (this.destroying === undefined && !existsSync(this.context.layout.destroying)) return;
-    throw this.#destroyedError(name);
-  }
-
-  #destroyedError(name: string, cause?: unknown): VirgaError {
-    return new VirgaError("VM_DESTROYED", `Cannot ${name} VM "${this.id}": it is being destroyed`, {
-      details: { id: this.id, operation: name },
-      cause,
-    });
-  }
-
-  async #explain(name: string, error: unknown): Promise<unknown> {
-    if (isVirgaError(error) && (error.code === "VM_DESTROYED" || error.code === "INVALID_STATE"))
-      return error;
-    if (this.destroying !== undefined || existsSync(this.context.layout.destroying))
-      return this.#destroyedError(name, error);
-    if (isVirgaError(error) && error.code !== "HYPERVISOR_EXITED") return error;
-    // Its sockets close a moment before it has ended.
-    if (!(await endsWithin(this.process, EXIT_MS))) return error;
-    // It may be all that the program still waits for.
-    this.process.keepAlive(true);
-    const { reason, logTail: tail } = await this.exited;
-    const details = isVirgaError(error) ? error.details : {};
-    return new VirgaError(
-      "HYPERVISOR_EXITED",
-      `Cannot ${name} VM "${this.id}": its hypervisor has ended (${reason})`,
-      {
-        cause: error,
-        details: { ...details, id: this.id, operation: name, reason, logTail: tail },
-      },
-    );
-  }
-
-  async #ask(evidence: ExitEvidence): Promise<ExitReason> {
-    try {
-      return await this.driver.explainExit(this.context, evidence);
-    } catch (error) {
-      this.logger.warn({ vm: this.id, error }, "cannot tell why the hypervisor ended");
-      return { reason: "unknown", logTail: evidence.logTail };
-    }
+    if (!this.isBeingDestroyed) return;
+    throw destroyedError(this.id, name);
   }
 
   #onGuestEnd(reason: ExitReason["reason"]): void {
@@ -296,11 +259,11 @@ export class Machine {
     this.#stopWatching();
     this.control.close();
     const requested = this.destroying !== undefined;
-    const tail = await logTail(this.context.layout.host.log);
-    let reason: ExitReason;
-    if (this.#guestEnd !== undefined) reason = { reason: this.#guestEnd, logTail: tail };
-    else if (requested) reason = { reason: "requested", logTail: tail, ...exitFields(exit) };
-    else reason = await this.#ask({ ...exit, logTail: tail, requested });
+    const reason = await explainEnd(
+      this,
+      exit,
+      this.#guestEnd ?? (requested ? "requested" : undefined),
+    );
     this.exitReason = reason;
     if (this.#state !== "stopping" && this.#state !== "stopped" && !requested) {
       this.setState("failed");
@@ -308,11 +271,4 @@ export class Machine {
     }
     return reason;
   }
-}
-
-function exitFields(exit: ProcessExit): { code?: number; signal?: string } {
-  return {
-    ...(exit.code !== null && { code: exit.code }),
-    ...(exit.signal !== null && { signal: exit.signal }),
-  };
 }
