@@ -72,6 +72,7 @@ describe("the agent in a guest", { skip: qemuMissing(), concurrency: false }, ()
       await testFiles(client);
       await testPrepare(client);
       await testInitAfterPrepare(client);
+      await testMemory(client);
       await client.shutdown("poweroff");
       assert.equal((await vm.exited).reason, "guest-poweroff");
     }));
@@ -182,6 +183,12 @@ async function testIdentity(client: AgentClient): Promise<void> {
     "1",
     "9000",
   ]);
+  await client.files.write("/etc/hosts", "10.0.0.9\tmine\n", { append: true });
+  await client.init({ hostname: "two" });
+  assert.match(
+    await client.files.readText("/etc/hosts"),
+    /^127\.0\.0\.1\s+localhost\n::1\s+localhost\n10\.0\.0\.9\tmine\n127\.0\.1\.1\ttwo\t# this machine\n$/u,
+  );
   assert.ok(Math.abs(Number(lines.at(-1)) - Date.now() / 1_000) < 60);
   await assert.rejects(
     client.init({ network: { interface: "none0", address: "10.9.0.2/24" } }),
@@ -217,6 +224,14 @@ async function testFiles({ files }: AgentClient): Promise<void> {
   );
   const cgroup = await files.readText("/proc/self/cgroup");
   assert.match(cgroup, /^0::\/e\d+\n$/u);
+}
+
+/** Out of memory ends the user's process, not the agent. */
+async function testMemory(client: AgentClient): Promise<void> {
+  await using hog = await client.exec(["tail", "/dev/zero"]);
+  assert.equal((await hog.exited).signal, 9);
+  const { agentResidentKib } = await client.stats();
+  assert.ok(agentResidentKib <= 1_024, `${agentResidentKib} KiB`);
 }
 
 async function testPrepare(client: AgentClient): Promise<void> {

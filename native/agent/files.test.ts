@@ -2,13 +2,48 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { compilerSkip } from "../test-program.ts";
 import { matching, startAgent } from "./test-agent.ts";
 
 describe("agent", { skip: compilerSkip }, () => {
+  test("tunnels and ports: to a server, to none, and one that is given up", async (t) => {
+    const client = await startAgent(t);
+    const server = createServer((socket) => void socket.on("error", () => {}).pipe(socket));
+    server.listen(0, "127.0.0.1");
+    t.after(() => server.close());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const tunnel = await client.tunnel(port);
+    tunnel.end("there and back");
+    assert.equal(await text(tunnel), "there and back");
+    const given = await client.tunnel(port, { host: "127.0.0.1" });
+    given.write("x");
+    await once(given, "data");
+    given.destroy();
+    assert.ok((await client.ports()).some((listed) => listed.port === port));
+    await client.sync();
+    server.close();
+    await once(server, "close");
+    await assert.rejects(client.tunnel(port), matching("GUEST_REFUSED", /refused/u));
+    const cases: [object, RegExp][] = [
+      [{}, /port is not/u],
+      [{ port: 65_536 }, /port is not/u],
+      [{ port, host: "localhost" }, /host is not an address/u],
+      [{ port, host: 1 }, /host is not an address/u],
+    ];
+    for (const [fields, message] of cases) {
+      await assert.rejects(
+        client.request("tunnel", fields as Record<string, never>),
+        matching("GUEST_BAD_REQUEST", message),
+      );
+    }
+  });
+
   test("files: each operation, its refusals, and one that is given up", async (t) => {
     const client = await startAgent(t);
     const directory = mkdtempSync(join(tmpdir(), "virga-agent-"));

@@ -1,6 +1,7 @@
 #include "agent.h"
 #include "environment.h"
 #include "freeze.h"
+#include "hosts.h"
 #include "network.h"
 #include "request.h"
 #include "system-file.h"
@@ -91,6 +92,7 @@ static const char *name_machine(const struct wish *wish) {
     if (sethostname(wish->hostname, strlen(wish->hostname)) != 0) return "set the hostname";
     snprintf(line, sizeof line, "%s\n", wish->hostname);
     if (system_file_write("/etc/hostname", line) != 0) return "write /etc/hostname";
+    if (hosts_write(wish->hostname) != 0) return "write /etc/hosts";
   }
   if (wish->machine_id[0] != 0) {
     snprintf(line, sizeof line, "%s\n", wish->machine_id);

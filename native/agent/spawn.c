@@ -107,7 +107,6 @@ static _Noreturn void become(const struct spawn *spawn) {
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
   umask(022);
-  spawn_leave_agent();
   if (setsid() < 0) report(spawn, SPAWN_DESCRIPTORS, errno, 0);
   if (dup2(spawn->in, 0) < 0 || dup2(spawn->out, 1) < 0 || dup2(spawn->err, 2) < 0) {
     report(spawn, SPAWN_DESCRIPTORS, errno, 0);
@@ -124,15 +123,6 @@ static _Noreturn void become(const struct spawn *spawn) {
   execve(arguments[0], arguments, spawn->environment->list);
   int error = errno;
   report(spawn, SPAWN_PROGRAM, error, exists(arguments[0]));
-}
-
-void spawn_leave_agent(void) {
-  /* The agent is spared when memory runs out; whoever it starts is not. As an ordinary process neither is. */
-  int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  /* It may always be raised; were it refused, nothing could be done about it. */
-  if (getppid() == 1 && write(fd, "0", 1) < 0) errno = 0;
-  close(fd);
 }
 
 pid_t spawn_fork(int leaf_fd) {

@@ -43,8 +43,6 @@ struct spawn_report {
 
 /* A child in a cgroup (-1: in the agent's own), as fork(). */
 pid_t spawn_fork(int leaf_fd);
-/* In the child: from here on it is the user's, and first to go when memory is short. */
-void spawn_leave_agent(void);
 /* The child's pid, or -1 with errno. */
 pid_t spawn(const struct spawn *spawn);
 

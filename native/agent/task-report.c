@@ -58,6 +58,8 @@ static const char *code_of(int error) {
     case EACCES:
     case EPERM:
       return "DENIED";
+    case ECONNREFUSED:
+      return "REFUSED";
     case ENOTDIR:
       return "NOT_DIRECTORY";
     case EISDIR:

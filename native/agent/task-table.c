@@ -1,7 +1,17 @@
 #include "task.h"
 
 #include "file.h"
+#include "port.h"
 #include "request.h"
+
+#include <unistd.h>
+
+static void sync_disks(const struct value *request) {
+  (void)request;
+  sync();
+  struct writer writer = task_writer(0);
+  task_answer(&writer);
+}
 
 static const struct task tasks[] = {
     {.op = "file.stat", .run = file_stat},
@@ -14,6 +24,9 @@ static const struct task tasks[] = {
     {.op = "file.symlink", .run = file_symlink},
     {.op = "file.set", .run = file_set},
     {.op = "file.attributes", .run = file_attributes},
+    {.op = "tunnel", .reads = true, .writes = true, .run = port_tunnel},
+    {.op = "ports", .writes = true, .run = port_list},
+    {.op = "sync", .run = sync_disks},
 };
 
 const struct task *task_find(const struct value *op) {

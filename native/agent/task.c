@@ -137,7 +137,6 @@ static _Noreturn void become(const struct task *task, const struct value *reques
   if (dup2(fds[0], 0) < 0 || dup2(fds[1], 1) < 0 || dup2(fds[2], TASK_REPORT_FD) < 0) _exit(126);
   syscall(SYS_close_range, TASK_REPORT_FD + 1, ~0U, 0);
   if (chdir("/") != 0) _exit(126);
-  spawn_leave_agent();
   if (user_name[0] != 0) {
     if (!user_find(user_name, &user)) task_fail(ESRCH, "there is no user \"%s\"", user_name);
     if (user_become(&user) != 0) task_fail(errno, "cannot become \"%s\"", user_name);

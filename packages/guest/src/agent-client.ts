@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
+import type { Duplex } from "node:stream";
 import { Deadline } from "./deadline.ts";
 import { startProcess } from "./exec-operation.ts";
 import { type ExecOptions, execRequest } from "./exec-request.ts";
 import { GuestFiles } from "./files.ts";
+import { type GuestPort, parsePort, tunnelFields } from "./guest-port.ts";
 import type { GuestProcess } from "./guest-process.ts";
+import { GuestTunnel } from "./guest-tunnel.ts";
 import { linuxSignal } from "./linux-signals.ts";
 import type { GuestLogger } from "./logger.ts";
 import { encodeMessage } from "./message-encode.ts";
@@ -23,6 +26,7 @@ import {
   type ProcessTarget,
   targetFields,
 } from "./process-list.ts";
+import { readRecords } from "./record-reader.ts";
 import { runRequest } from "./run-request.ts";
 import { SessionPool } from "./session-pool.ts";
 import { type GuestStream, startStream } from "./stream-operation.ts";
@@ -162,6 +166,33 @@ export class AgentClient implements AsyncDisposable {
   /** Measures the guest. */
   async stats(options: CallOptions = {}): Promise<GuestStats> {
     return parseStats(await this.#call("stats", () => ({}), options));
+  }
+
+  /**
+   * Connects to a TCP port in the guest, one that only listens on loopback included. The stream takes a connection to the agent until it is closed.
+   * @param options `host`: an address to connect to from within the guest; default: its loopback, of IPv4 and then of IPv6.
+   * @throws GuestError also `GUEST_REFUSED` when nothing listens there.
+   */
+  async tunnel(
+    port: number,
+    options: CallOptions & { readonly host?: string } = {},
+  ): Promise<Duplex> {
+    return new GuestTunnel(
+      await this.#stream("tunnel", tunnelFields(port, options.host), options, true),
+    );
+  }
+
+  /** The TCP ports that something in the guest listens on. */
+  async ports(options: CallOptions = {}): Promise<GuestPort[]> {
+    await using stream = await this.#stream("ports", {}, options, false);
+    const ports: GuestPort[] = [];
+    for await (const record of readRecords(stream.output)) ports.push(parsePort(record));
+    return ports;
+  }
+
+  /** Writes what the guest has in memory to its disks. */
+  async sync(options: CallOptions = {}): Promise<void> {
+    await this.#call("sync", () => ({}), options);
   }
 
   /** Begins an orderly shutdown. Resolves when the agent has agreed, not when the guest is off. */

@@ -15,6 +15,7 @@ export const guestErrorCodes = [
   "GUEST_NOT_FROZEN",
   "GUEST_NO_SPACE",
   "GUEST_PROTOCOL",
+  "GUEST_REFUSED",
   "GUEST_TAKEN_OVER",
   "GUEST_TIMEOUT",
   "GUEST_TOO_LARGE",

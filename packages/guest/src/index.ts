@@ -22,6 +22,7 @@ export type {
 export type { FileOptions, ReadOptions, WriteOptions } from "./file-request.ts";
 export type { GuestFileStatus, GuestFileType, GuestName } from "./file-status.ts";
 export type { GuestFileEntry, GuestFiles } from "./files.ts";
+export type { GuestPort } from "./guest-port.ts";
 export type {
   GuestExit,
   GuestExitCode,

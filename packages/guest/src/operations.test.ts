@@ -23,6 +23,11 @@ test("the golden answer to stats is read, loads as fractions", () => {
   assert.deepEqual(parseStats(decodeMessage(golden("response stats"))), {
     uptimeMs: 5_000,
     loadAverage: [0.12, 0.34, 0.56],
+    cpus: 2,
+    cpuBusyMs: 1_500,
+    cpuTotalMs: 10_000,
+    diskTotalKib: 122_880,
+    diskFreeKib: 100_000,
     memoryTotalKib: 245_760,
     memoryFreeKib: 200_000,
     memoryAvailableKib: 210_000,

@@ -47,6 +47,16 @@ export interface GuestStats {
   readonly uptimeMs: number;
   /** Load averages of 1, 5 and 15 minutes. */
   readonly loadAverage: readonly [number, number, number];
+  /** Processors that are on. */
+  readonly cpus: number;
+  /** Processor time since boot that something used, of all processors together; take the difference of two samples. */
+  readonly cpuBusyMs: number;
+  /** All processor time since boot, used or not. */
+  readonly cpuTotalMs: number;
+  /** Size of the root file system. */
+  readonly diskTotalKib: number;
+  /** What users other than root can still write to it. */
+  readonly diskFreeKib: number;
   readonly memoryTotalKib: number;
   readonly memoryFreeKib: number;
   readonly memoryAvailableKib: number;
@@ -74,6 +84,11 @@ export function parseStats(map: MessageMap): GuestStats {
   return {
     uptimeMs: answer.integer("uptimeMs"),
     loadAverage: [one / 100, five / 100, fifteen / 100],
+    cpus: answer.integer("cpus", 1),
+    cpuBusyMs: answer.integer("cpuBusyMs"),
+    cpuTotalMs: answer.integer("cpuTotalMs"),
+    diskTotalKib: answer.integer("diskTotalKib"),
+    diskFreeKib: answer.integer("diskFreeKib"),
     memoryTotalKib: answer.integer("memoryTotalKib"),
     memoryFreeKib: answer.integer("memoryFreeKib"),
     memoryAvailableKib: answer.integer("memoryAvailableKib"),

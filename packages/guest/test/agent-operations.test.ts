@@ -40,6 +40,35 @@ test("what the agent finds wrong is refused with its words", async () => {
   assert.equal(agents.children.length, 1);
 });
 
+test("stats are samples whose difference tells how busy the guest was", async () => {
+  await using agents = await AgentProcesses.of("agent", 4);
+  await using client = new AgentClient({ connect: agents.connect });
+  const before = await client.stats();
+  const child = await client.exec(["sh", "-c", "while :; do :; done"]);
+  let after = await client.stats();
+  // A tick of the processor clock is 10 ms.
+  while (after.cpuBusyMs <= before.cpuBusyMs) after = await client.stats();
+  await child.close();
+  assert.ok(after.cpuTotalMs >= after.cpuBusyMs && after.cpus >= 1);
+  assert.ok(after.diskTotalKib >= after.diskFreeKib && after.diskFreeKib > 0);
+});
+
+test("the agent stays within a mebibyte, whatever it did", async () => {
+  await using agents = await AgentProcesses.of("agent", 40);
+  await using client = new AgentClient({ connect: agents.connect });
+  const program = ["sh", "-c", "head -c 3000000 /dev/zero; cat >/dev/null"];
+  await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const child = await client.exec(program, { stdin: true, user: "root" });
+      child.stdin.end(Buffer.alloc(500_000));
+      for await (const piece of child.stdout) assert.ok(piece);
+    }),
+  );
+  for await (const { path } of client.files.list("/usr", { depth: 3 })) assert.ok(path);
+  const { agentResidentKib } = await client.stats();
+  assert.ok(agentResidentKib <= 1_024, `${agentResidentKib} KiB`);
+});
+
 test("where nothing can be frozen, prepare says so and execs go on", async () => {
   await using agents = await AgentProcesses.of("agent", 4);
   await using client = new AgentClient({ connect: agents.connect });

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer as createHttpServer, get, type IncomingMessage } from "node:http";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { test, type TestContext } from "node:test";
+import { AgentClient } from "../src/agent-client.ts";
+import { AgentProcesses } from "./agent-processes.ts";
+import { guestError } from "./error-matchers.ts";
+
+// The agent of these tests shares this machine's network: what listens here listens in its "guest".
+
+async function clientFor(t: TestContext): Promise<AgentClient> {
+  const agents = await AgentProcesses.of("agent", 20);
+  const client = new AgentClient({ connect: agents.connect });
+  t.after(async () => {
+    await client.close();
+    await agents[Symbol.asyncDispose]();
+  });
+  return client;
+}
+
+async function listen(t: TestContext, server: Server, host = "127.0.0.1"): Promise<number> {
+  server.listen(0, host);
+  t.after(() => server.close());
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+function serve(onSocket: (socket: Socket) => void): Server {
+  return createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    onSocket(socket);
+  });
+}
+
+test("bytes go to a server on loopback and back, and its end ends the tunnel", async (t) => {
+  const client = await clientFor(t);
+  const port = await listen(
+    t,
+    serve((socket) => void socket.pipe(socket)),
+  );
+  const tunnel = await client.tunnel(port);
+  tunnel.end("hello");
+  assert.equal(await text(tunnel), "hello");
+  if (!tunnel.closed) await once(tunnel, "close");
+});
+
+test("an HTTP client is served through it", async (t) => {
+  const client = await clientFor(t);
+  const server = createHttpServer((request, response) => response.end(`got ${request.url}`));
+  const port = await listen(t, server);
+  const tunnel = await client.tunnel(port);
+  // Kept alive it would outlive the test.
+  const headers = { connection: "close" };
+  const request = get({ createConnection: () => tunnel, path: "/x", headers });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  assert.equal(await text(response), "got /x");
+});
+
+test("much goes both ways at once unchanged", async (t) => {
+  const client = await clientFor(t);
+  const port = await listen(
+    t,
+    serve((socket) => void socket.pipe(socket)),
+  );
+  const tunnel = await client.tunnel(port);
+  const input = randomBytes(20_000_000);
+  const received = createHash("sha256");
+  await Promise.all([pipeline(Readable.from([input]), tunnel), pipeline(tunnel, received)]).catch(
+    (error: unknown) => assert.fail(String(error)),
+  );
+  assert.equal(received.digest("hex"), createHash("sha256").update(input).digest("hex"));
+});
+
+test("a server that does not read holds the writer up, and one that closes lets him go", async (t) => {
+  const client = await clientFor(t);
+  const accepted = Promise.withResolvers<Socket>();
+  const port = await listen(t, serve(accepted.resolve));
+  const tunnel = await client.tunnel(port);
+  let sent = 0;
+  const piece = Buffer.alloc(100_000);
+  async function* endless(): AsyncGenerator<Buffer> {
+    for (; sent < 1_000_000_000; sent += piece.length) yield piece;
+  }
+  const writing = pipeline(endless(), tunnel).catch((error: unknown) => error);
+  const socket = await accepted.promise;
+  socket.pause();
+  for (let turn = 0; turn < 20; turn += 1) await client.stats();
+  // Sockets of this machine hold some megabytes by themselves.
+  assert.ok(sent < 100_000_000, `${sent} bytes`);
+  tunnel.resume();
+  socket.destroy();
+  await writing;
+  assert.equal(tunnel.destroyed, true);
+});
+
+test("nothing that listens, a reset and an abort are told apart", async (t) => {
+  const client = await clientFor(t);
+  const server = serve((socket) => {
+    socket.write("first");
+    socket.once("data", () => socket.resetAndDestroy());
+  });
+  const port = await listen(t, server);
+  const broken = await client.tunnel(port);
+  broken.write("x");
+  await assert.rejects(text(broken), guestError("GUEST_FAILED", /broke/, { errno: 104 }));
+  const controller = new AbortController();
+  const aborted = await client.tunnel(port, { signal: controller.signal });
+  await once(aborted, "readable");
+  controller.abort();
+  await assert.rejects(text(aborted), guestError("ABORTED"));
+  const closed = createServer();
+  const free = await listen(t, closed);
+  closed.close();
+  await once(closed, "close");
+  await assert.rejects(client.tunnel(free), guestError("GUEST_REFUSED", /refused/, { errno: 111 }));
+  await assert.rejects(client.tunnel(0), guestError("GUEST_BAD_REQUEST"));
+  await assert.rejects(client.tunnel(1, { host: "name" }), guestError("GUEST_BAD_REQUEST"));
+});
+
+test("a server on the loopback of IPv6 only is found, and ports are listed with their addresses", async (t) => {
+  const client = await clientFor(t);
+  const port = await listen(
+    t,
+    serve((socket) => void socket.end("four")),
+  );
+  const listed = (await client.ports()).find((item) => item.port === port);
+  assert.deepEqual(listed, { port, address: "127.0.0.1", uid: process.getuid?.() });
+  const six = serve((socket) => void socket.end("six"));
+  const port6 = await listen(t, six, "::1").catch(() => undefined);
+  if (port6 === undefined) return t.diagnostic("this machine has no IPv6");
+  assert.equal(await text(await client.tunnel(port6)), "six");
+  assert.equal((await client.ports()).find((item) => item.port === port6)?.address, "::1");
+});
+
+test("sync answers when all is written", async (t) => {
+  const client = await clientFor(t);
+  await client.sync();
+});
