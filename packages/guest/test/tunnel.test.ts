@@ -54,11 +54,13 @@ test("an HTTP client is served through it", async (t) => {
   const server = createHttpServer((request, response) => response.end(`got ${request.url}`));
   const port = await listen(t, server);
   const tunnel = await client.tunnel(port);
-  // Kept alive it would outlive the test.
+  // Kept alive it would outlive the test, and its end be an error of the request.
   const headers = { connection: "close" };
   const request = get({ createConnection: () => tunnel, path: "/x", headers });
   const [response] = (await once(request, "response")) as [IncomingMessage];
+  const closed = once(tunnel, "close");
   assert.equal(await text(response), "got /x");
+  await closed;
 });
 
 test("much goes both ways at once unchanged", async (t) => {
