@@ -1,7 +1,7 @@
 // Sets up what the tests need, the same way as the command sets up a machine, and says so first. What this machine cannot have is named; the tests skip what needs it.
 // usage: prepare-tests [--long]
 import { ensureTools, type SetupEvent } from "@virga/sandbox";
-import { agentInitramfs, debianInitramfsTools, testAssets } from "@virga/testkit";
+import { agentInitramfs, dockerRegistry, debianInitramfsTools, testAssets } from "@virga/testkit";
 import { isVirgaError } from "@virga/vm";
 
 const long = process.argv.includes("--long");
@@ -10,7 +10,15 @@ process.once("SIGINT", () => abort.abort()).once("SIGTERM", () => abort.abort())
 
 await attempt(() =>
   ensureTools({
-    tools: ["qemu", "kernel", "native", "images", "dev", ...(long ? (["fuzz"] as const) : [])],
+    tools: [
+      "qemu",
+      "kernel",
+      "native",
+      "images",
+      "pull",
+      "dev",
+      ...(long ? (["fuzz"] as const) : []),
+    ],
     signal: abort.signal,
     onEvent: say,
   }),
@@ -18,6 +26,7 @@ await attempt(() =>
 await attempt(async () => {
   await testAssets({ onStep: (message) => say({ phase: "start", step: "assets", message }) });
   await agentInitramfs();
+  await dockerRegistry();
   await debianInitramfsTools();
 });
 

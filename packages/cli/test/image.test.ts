@@ -5,8 +5,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { useTemporaryDirectory } from "@virga/testkit";
+import { imageToolsMissing, useTemporaryDirectory } from "@virga/testkit";
 
+const skip = imageToolsMissing("sqfstar", "mke2fs", "skopeo");
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
 function imageIn(home: string, ...args: readonly string[]) {
@@ -17,65 +18,91 @@ function imageIn(home: string, ...args: readonly string[]) {
   return { code: end.status, stdout: end.stdout, stderr: end.stderr };
 }
 
-test("an image is built, listed, told of and removed from the command line", async (t) => {
-  const scratch = await useTemporaryDirectory(t);
-  const home = join(scratch, "home");
-  const tree = join(scratch, "tree");
-  await mkdir(tree);
-  await writeFile(join(tree, "serve"), "#!/bin/sh\n", { mode: 0o755 });
-  assert.deepEqual(imageIn(home, "ls", "--json"), { code: 0, stdout: "[]\n", stderr: "" });
-  assert.ok(!existsSync(home), "nothing was made");
+test(
+  "an image is built, listed, told of and removed from the command line",
+  { skip },
+  async (t) => {
+    const scratch = await useTemporaryDirectory(t);
+    const home = join(scratch, "home");
+    const tree = join(scratch, "tree");
+    await mkdir(tree);
+    await writeFile(join(tree, "serve"), "#!/bin/sh\n", { mode: 0o755 });
+    assert.deepEqual(imageIn(home, "ls", "--json"), { code: 0, stdout: "[]\n", stderr: "" });
+    assert.ok(!existsSync(home), "nothing was made");
 
-  const options = ["--from", tree, "-u", "1000", "-w", "/srv", "-e", "PORT=80"];
-  const built = imageIn(home, "build", ...options, "web:1", "--", "/serve", "--all");
-  assert.deepEqual([built.code, built.stderr], [0, ""]);
-  const digest = built.stdout.trim();
-  assert.match(digest, /^sha256:[0-9a-f]{64}$/);
-  const again = imageIn(home, "build", ...options, "--json", "web", "--", "/serve", "--all");
-  const told = JSON.parse(again.stdout);
-  assert.deepEqual([told.built, told.digest, told.names], [false, digest, ["web"]]);
+    const options = ["--from", tree, "-u", "1000", "-w", "/srv", "-e", "PORT=80"];
+    const built = imageIn(home, "build", ...options, "web:1", "--", "/serve", "--all");
+    assert.deepEqual([built.code, built.stderr], [0, ""]);
+    const digest = built.stdout.trim();
+    assert.match(digest, /^sha256:[0-9a-f]{64}$/);
+    const again = imageIn(home, "build", ...options, "--json", "web", "--", "/serve", "--all");
+    const told = JSON.parse(again.stdout);
+    assert.deepEqual([told.built, told.digest, told.names], [false, digest, ["web", "web:1"]]);
 
-  const [listed, ...others] = JSON.parse(imageIn(home, "ls", "--json").stdout);
-  assert.deepEqual(others, []);
-  const { createdAt, bytes, base, ...facts } = listed;
-  assert.deepEqual(facts, {
-    names: ["web", "web:1"],
-    digest,
-    source: `directory ${tree}`,
-    user: "1000",
-    workdir: "/srv",
-    environment: { PORT: "80" },
-    command: ["/serve", "--all"],
-  });
-  assert.ok(!Number.isNaN(Date.parse(createdAt)) && bytes > 0 && existsSync(base));
-  assert.deepEqual(JSON.parse(imageIn(home, "info", "--json", digest.slice(7, 19)).stdout), listed);
-  assert.match(imageIn(home, "info", "web").stdout, /^workdir +\/srv$/m);
-  const table = imageIn(home, "ls").stdout;
-  assert.match(table, /^NAME +DIGEST +SIZE +CREATED +SOURCE\nweb, web:1 +[0-9a-f]{12} +1 MiB/);
-  assert.match(table, /^busybox +- +- +- +built in$/m);
+    const [listed, ...others] = JSON.parse(imageIn(home, "ls", "--json").stdout);
+    assert.deepEqual(others, []);
+    const { createdAt, bytes, base, ...facts } = listed;
+    assert.deepEqual(facts, {
+      names: ["web", "web:1"],
+      digest,
+      source: `directory ${tree}`,
+      user: "1000",
+      workdir: "/srv",
+      environment: { PORT: "80" },
+      command: ["/serve", "--all"],
+    });
+    assert.ok(!Number.isNaN(Date.parse(createdAt)) && bytes > 0 && existsSync(base));
+    assert.deepEqual(
+      JSON.parse(imageIn(home, "info", "--json", digest.slice(7, 19)).stdout),
+      listed,
+    );
+    assert.match(imageIn(home, "info", "web").stdout, /^workdir +\/srv$/m);
+    const table = imageIn(home, "ls").stdout;
+    assert.match(table, /^NAME +DIGEST +SIZE +CREATED +SOURCE\nweb, web:1 +[0-9a-f]{12} +1 MiB/);
+    assert.match(table, /^busybox +- +- +- +built in$/m);
 
-  assert.deepEqual(imageIn(home, "rm", "web"), { code: 0, stdout: "web\n", stderr: "" });
-  const removed = JSON.parse(imageIn(home, "rm", "--json", "web:1").stdout);
-  assert.deepEqual(removed, [{ digest, names: ["web:1"], removed: true }]);
-  assert.ok(!existsSync(base));
-});
+    assert.deepEqual(imageIn(home, "rm", "web"), { code: 0, stdout: "web\n", stderr: "" });
+    const removed = JSON.parse(imageIn(home, "rm", "--json", "web:1").stdout);
+    assert.deepEqual(removed, [{ digest, names: ["web:1"], removed: true }]);
+    assert.ok(!existsSync(base));
+  },
+);
 
-test("wrong usage of image ends with 2, what is not there with 125 and what to do", async (t) => {
-  const home = join(await useTemporaryDirectory(t), "home");
-  for (const args of [["build", "x"], ["build", "--from"], ["rm"], ["bild"], ["ls", "--jsn"]]) {
-    const { code, stderr } = imageIn(home, ...args);
-    assert.equal(code, 2, args.join(" "));
-    assert.match(stderr, /^virga: /);
-  }
-  assert.deepEqual(imageIn(home, "rm", "x"), {
-    code: 125,
-    stdout: "",
-    stderr: 'virga: There is no image "x"\nvirga: See: virga image ls\n',
-  });
-  assert.match(imageIn(home, "info", "x").stderr, /There is no image "x"/);
-  const absent = imageIn(home, "build", "x", "--from", "/no/such");
-  assert.deepEqual(
-    [absent.code, absent.stderr],
-    [125, "virga: Cannot read /no/such: it does not exist\n"],
-  );
-});
+test(
+  "wrong usage of image ends with 2, what is not there with 125 and what to do",
+  { skip },
+  async (t) => {
+    const home = join(await useTemporaryDirectory(t), "home");
+    for (const args of [
+      ["build", "x"],
+      ["build", "--from"],
+      ["rm"],
+      ["pull"],
+      ["bild"],
+      ["ls", "--jsn"],
+    ]) {
+      const { code, stderr } = imageIn(home, ...args);
+      assert.equal(code, 2, args.join(" "));
+      assert.match(stderr, /^virga: /);
+    }
+    assert.deepEqual(imageIn(home, "rm", "x"), {
+      code: 125,
+      stdout: "",
+      stderr: 'virga: There is no image "x"\nvirga: See: virga image ls\n',
+    });
+    assert.match(imageIn(home, "info", "x").stderr, /There is no image "x"/);
+    for (const [reference, message] of [
+      ["oci:/no/such", /^virga: Cannot find such: .*no such file/],
+      ["http://x", /^virga: "http:\/\/x" is not an image: /],
+    ] as const) {
+      const pulled = imageIn(home, "pull", reference);
+      assert.equal(pulled.code, 125);
+      assert.match(pulled.stderr, message);
+    }
+    const absent = imageIn(home, "build", "x", "--from", "/no/such");
+    assert.deepEqual(
+      [absent.code, absent.stderr],
+      [125, "virga: Cannot read /no/such: it does not exist\n"],
+    );
+  },
+);

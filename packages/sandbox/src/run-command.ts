@@ -8,8 +8,10 @@ import { pumpInput } from "./pump-input.ts";
 export interface RunOptions {
   /** Added to the sandbox's environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Working directory in the guest. Default `/`. */
+  /** Working directory in the guest. Default: the image's. */
   readonly cwd?: string;
+  /** Who it runs as: a user of the image's, by name or number. Default: the image's. */
+  readonly user?: string | number;
   /** Standard input. Default: none (`/dev/null`). */
   readonly stdin?: string | Uint8Array | Readable;
   /** Milliseconds after which the command is killed; the result says `timedOut`. */
@@ -36,6 +38,7 @@ export interface RunResult {
 const KNOWN: Readonly<Record<keyof RunOptions, true>> = {
   env: true,
   cwd: true,
+  user: true,
   stdin: true,
   timeoutMs: true,
   maxOutputBytes: true,

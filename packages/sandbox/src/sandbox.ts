@@ -7,7 +7,9 @@ import { checkCopy, copyInto } from "./copy-into.ts";
 import { explainStart } from "./explain-start.ts";
 import { homePaths } from "./home.ts";
 import { Host } from "./host.ts";
+import { withImageDefaults } from "./image-defaults.ts";
 import { findImage, keepImage } from "./images/image.ts";
+import type { Image } from "./images/image.ts";
 import { bootCold, restoreClone } from "./make-guest.ts";
 import type { Undo } from "./make-guest.ts";
 import { ownVm } from "./owner-record.ts";
@@ -22,7 +24,7 @@ import { destroyedError, explainLoss, isAborted, isLoss, whileAlive } from "./vm
 
 interface SandboxParts extends Guest {
   readonly env: Readonly<Record<string, string>>;
-  readonly workdir: string;
+  readonly image: Image;
   readonly timings: Timings;
   /** Undoes what was done before the VM, the last first. */
   readonly undo: readonly Undo[];
@@ -43,7 +45,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #agent: AgentClient;
   readonly #undo: readonly Undo[];
   readonly #env: Readonly<Record<string, string>>;
-  readonly #workdir: string;
+  readonly #image: Image;
   #destroying: Promise<void> | undefined;
   /** From the first call of `destroy()` on: what was under way ends by it, and nothing begins any more. */
   #isOver = false;
@@ -55,7 +57,7 @@ export class Sandbox implements AsyncDisposable {
     this.#agent = parts.agent;
     this.#undo = parts.undo;
     this.#env = parts.env;
-    this.#workdir = parts.workdir;
+    this.#image = parts.image;
   }
 
   /**
@@ -97,7 +99,7 @@ export class Sandbox implements AsyncDisposable {
           }),
         ),
       );
-      return new Sandbox({ ...guest, env, workdir: image.workdir, timings, undo });
+      return new Sandbox({ ...guest, env, image, timings, undo });
     } catch (error) {
       await unwind(undo).catch((failure: unknown) =>
         host.logger.error(
@@ -115,11 +117,12 @@ export class Sandbox implements AsyncDisposable {
    */
   async run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     checkRunOptions(command, options);
-    const { env, cwd, timeoutMs, signal, stdin } = options;
+    const { env, cwd, user, timeoutMs, signal, stdin } = options;
     const process = await this.spawn(command, {
       stdin: stdin !== undefined,
       ...(env && { env }),
       ...(cwd !== undefined && { cwd }),
+      ...(user !== undefined && { user }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(signal && { signal }),
     });
@@ -130,12 +133,11 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** Starts a command, in the image's directory where `cwd` names none, and gives its streams. */
+  /** Starts a command, as the image's user in the image's directory where the options name none, and gives its streams. */
   async spawn(command: readonly string[], given: SpawnOptions = {}): Promise<GuestProcess> {
     const { signal } = given;
     this.#checkAlive(`run ${command[0] ?? ""}`);
-    const isElsewhere = given.cwd !== undefined || this.#workdir === "/";
-    const options = isElsewhere ? given : { ...given, cwd: this.#workdir };
+    const options = withImageDefaults(this.#image, given);
     try {
       return await this.#agent.exec(command, options);
     } catch (error) {

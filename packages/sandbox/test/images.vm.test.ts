@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { qemuMissing, withLeakCheck } from "@virga/testkit";
+import { imageToolsMissing, qemuMissing, withLeakCheck } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import { Images, Sandbox, currentBusybox, homePaths } from "@virga/sandbox";
 import type { Host, ImageSettings } from "@virga/sandbox";
@@ -13,10 +13,24 @@ import { checkNoVm, testHost } from "./test-host.ts";
 
 const shape = { hypervisor: "qemu", memoryMib: 128, image: "tools", diskMib: 256 } as const;
 const settings: Partial<ImageSettings> = {
+  user: "worker:ignored",
   workdir: "/srv",
   environment: { PATH: "/tools", GREETING: "hello" },
 };
-const APPLETS = ["sh", "cat", "pwd", "dd", "rm", "sync", "mount", "ls", "mkdir", "tar"];
+const APPLETS = [
+  "sh",
+  "cat",
+  "pwd",
+  "dd",
+  "rm",
+  "sync",
+  "mount",
+  "ls",
+  "mkdir",
+  "tar",
+  "id",
+  "chmod",
+];
 
 /** The busybox that this machine's guests have. */
 async function guestBusybox(): Promise<string> {
@@ -30,11 +44,16 @@ async function buildTools(place: TestPlace, host: Host): Promise<void> {
   copyFileSync(await guestBusybox(), join(tree, "tools/busybox"));
   for (const name of APPLETS) symlinkSync("busybox", join(tree, "tools", name));
   writeFileSync(join(tree, "srv/note"), "of the image\n");
+  mkdirSync(join(tree, "etc"));
+  writeFileSync(
+    join(tree, "etc/passwd"),
+    "root:x:0:0::/:/tools/sh\nworker:x:1000:7::/srv:/tools/sh\n",
+  );
   await new Images({ home: host.home }).build({ name: "tools", from: tree, settings });
 }
 
-async function say(sandbox: Sandbox, script: string): Promise<string> {
-  const { stdout, stderr, exitCode } = await sandbox.run(["sh", "-c", script]);
+async function say(sandbox: Sandbox, script: string, user = "root"): Promise<string> {
+  const { stdout, stderr, exitCode } = await sandbox.run(["sh", "-c", script], { user });
   assert.equal(exitCode, 0, stderr);
   return stdout.trim();
 }
@@ -67,7 +86,9 @@ async function spaceReturns(host: Host): Promise<void> {
   while ((await realKib(disk)) > before + 4 * 1024) await sleep(20);
 }
 
-describe("images on QEMU", { skip: qemuMissing() }, () => {
+const skip = qemuMissing() || imageToolsMissing("sqfstar", "mke2fs");
+
+describe("images on QEMU", { skip }, () => {
   test("a guest runs from an image, cold and as a clone with a disk of its own", (t) =>
     withLeakCheck(t, async (place) => {
       const host = await testHost(place);
@@ -80,6 +101,9 @@ describe("images on QEMU", { skip: qemuMissing() }, () => {
         assert.deepEqual([directory, note, greeting], ["/srv", "of the image", "hello more"]);
         assert.ok(mounts.some((line) => line.startsWith("overlay on / type overlay")));
         assert.equal((await cold.run(["pwd"], { cwd: "/" })).stdout, "/\n");
+        const who = await cold.run(["sh", "-c", "id; echo $HOME"]);
+        assert.match(who.stdout, /^uid=1000.* gid=7.*\n\/srv\n$/);
+        assert.match(await say(cold, "id"), /^uid=0/);
         await cold.copyIn(join(place.scratch, "tree/srv/note"), "/made/here/");
         assert.equal(await say(cold, "cat /made/here/note"), "of the image");
         await assert.rejects(cold.run(["uname"]), {

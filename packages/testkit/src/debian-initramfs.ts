@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { chmod, cp, mkdir, readdir, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { withSetupLock, withUnpackedPackages } from "@virga/sandbox";
 import { testKernel } from "./assets.ts";
+import { unpackedPackages } from "./unpacked-packages.ts";
 
 const PACKAGES = ["initramfs-tools-core", "klibc-utils", "libklibc"] as const;
 
@@ -14,20 +14,7 @@ const hooks = {
 
 /** Fetches Debian's own initramfs programs, once per machine, and gives the folder they are in. They are unpacked, not installed. */
 export async function debianInitramfsTools(): Promise<string> {
-  const { home } = await testKernel();
-  const directory = join(home.state, "test-initramfs-tools");
-  return withSetupLock(home, async () => {
-    const isThere = await stat(directory).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) {
-      await withUnpackedPackages([...PACKAGES], { directory: home.state }, ({ tree }) =>
-        rename(tree, directory),
-      );
-    }
-    return directory;
-  });
+  return unpackedPackages("test-initramfs-tools", PACKAGES);
 }
 
 /**

@@ -16,6 +16,8 @@ export { makePlace, removePlace, settledLeaks, withLeakCheck } from "./leaks/lea
 export { countLeaks, describeLeaks, type LeakCount, type TestPlace } from "./leaks/leak-count.ts";
 export type { LeakedProcess } from "./leaks/process-leaks.ts";
 export { patientMs, patientTimeouts } from "./patience.ts";
+export { dockerRegistry, dockerRegistryMissing } from "./docker-registry.ts";
+export { imageToolsMissing } from "./programs-missing.ts";
 export { prerequisite } from "./prerequisite.ts";
 export { usePathPrograms, useTemporaryDirectory } from "./temporary.ts";
 export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { addVariable, guestDirectory } from "../run/parse-values.ts";
 import type { BuildFlags } from "./image/build.ts";
+import type { PullFlags } from "./image/pull.ts";
 
 interface JsonFlag {
   readonly json?: true;
@@ -34,6 +35,23 @@ Examples:
     .action(async (name: string, command: readonly string[], flags: BuildFlags) => {
       const { imageBuild } = await import("./image/build.ts");
       done(await imageBuild(name, command, flags));
+    });
+  image
+    .command("pull")
+    .description("pull a container image from a registry or a file")
+    .argument("<ref>", "its name, or oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE[:NAME]")
+    .option("--name <name>", "name of the image (default: what REF says)")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  virga image pull debian:12
+  virga image pull oci:./layout:v1 --name app`,
+    )
+    .action(async (reference: string, flags: PullFlags) => {
+      const { imagePull } = await import("./image/pull.ts");
+      done(await imagePull(reference, flags));
     });
   image
     .command("ls")

@@ -36,6 +36,7 @@ test("everything has a default", async () => {
     diskMib: undefined,
     env: {},
     workdir: undefined,
+    user: undefined,
     timeoutMs: undefined,
     copies: [],
     interactive: false,
@@ -48,7 +49,7 @@ test("everything has a default", async () => {
 
 test("every option is passed on", async () => {
   const line =
-    "--image x --hypervisor qemu --vcpus 2 --memory=128 --disk 2048 --env A=1 --env B=2=3 --workdir /tmp --timeout 1.5" +
+    "--image x --hypervisor qemu --vcpus 2 --memory=128 --disk 2048 --env A=1 --env B=2=3 --workdir /tmp -u nobody --timeout 1.5" +
     " --copy a:/b --copy c:/d -it --cold --timings=file --verbose -- ls -l";
   const settings = await parse(...line.split(" "));
   assert.deepEqual(settings, {
@@ -60,6 +61,7 @@ test("every option is passed on", async () => {
     diskMib: 2048,
     env: { A: "1", B: "2=3" },
     workdir: "/tmp",
+    user: "nobody",
     timeoutMs: 1500,
     copies: [
       { source: "a", destination: "/b" },

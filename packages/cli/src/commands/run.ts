@@ -4,6 +4,7 @@ import {
   addCopy,
   addVariable,
   guestDirectory,
+  guestUser,
   secondsToMs,
   wholeNumber,
 } from "../run/parse-values.ts";
@@ -18,6 +19,7 @@ interface RunFlags {
   readonly disk?: number;
   readonly env: Readonly<Record<string, string>>;
   readonly workdir?: string;
+  readonly user?: string;
   readonly timeout?: number;
   readonly copy: readonly CopyPair[];
   readonly interactive?: true;
@@ -59,6 +61,11 @@ export function runCommand(run: RunCommandLine): Command {
         .default({}, "none"),
     )
     .option("-w, --workdir <dir>", "directory in which the command starts", guestDirectory)
+    .option(
+      "-u, --user <user>",
+      "who the command runs as, by name or number in the image",
+      guestUser,
+    )
     .option("--timeout <s>", "end the command after so many seconds (exit code 124)", secondsToMs)
     .addOption(
       new Option(
@@ -105,6 +112,7 @@ function settingsOf(command: readonly string[], flags: RunFlags): RunSettings {
     diskMib: flags.disk,
     env: flags.env,
     workdir: flags.workdir,
+    user: flags.user,
     timeoutMs: flags.timeout,
     copies: flags.copy,
     interactive: flags.interactive === true,

@@ -13,6 +13,7 @@ const good: RunSettings = {
   diskMib: undefined,
   env: {},
   workdir: undefined,
+  user: undefined,
   timeoutMs: undefined,
   copies: [],
   interactive: false,

@@ -45,6 +45,12 @@ export function addCopy(text: string, before: readonly CopyPair[]): readonly Cop
   return [...before, { source, destination }];
 }
 
+/** A user in the guest. */
+export function guestUser(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("It must be a name or a number.");
+}
+
 /** A directory in the guest. */
 export function guestDirectory(text: string): string {
   if (text.startsWith("/")) return text;

@@ -104,13 +104,14 @@ interface CommandRun {
 
 async function runCommand(run: CommandRun): Promise<number> {
   const { sandbox, settings, stdin, timings } = run;
-  const { command, env, workdir, timeoutMs, terminal } = settings;
+  const { command, env, workdir, user, timeoutMs, terminal } = settings;
   using limit = new TimeLimit(timeoutMs, run.signal);
   const options: SpawnOptions = {
     stdin,
     env,
     signal: limit.signal,
     ...(workdir !== undefined && { cwd: workdir }),
+    ...(user !== undefined && { user }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(terminal && { pty: { ...terminalSize(), term: process.env["TERM"] ?? "xterm" } }),
   };

@@ -11,6 +11,8 @@ export interface RunSettings {
   readonly diskMib: number | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly workdir: string | undefined;
+  /** Who the command runs as; undefined for the image's user. */
+  readonly user: string | undefined;
   /** Time limit of the command. */
   readonly timeoutMs: number | undefined;
   readonly copies: readonly { readonly source: string; readonly destination: string }[];

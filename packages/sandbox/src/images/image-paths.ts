@@ -11,8 +11,8 @@ export interface ImagePaths {
   readonly lock: string;
 }
 
-/** What an image's directory is named while it is not one yet, or no longer. */
-export type ImagePhase = "building" | "dropping";
+/** What else there may be of an image: one half made or half removed, what has been fetched of it. */
+export type ImagePhase = "building" | "dropping" | "pulling";
 
 /** The paths of the image with this digest below `root`. */
 export function imagePaths(root: string, digest: string, phase?: ImagePhase): ImagePaths {

@@ -3,9 +3,10 @@ import type { Logger } from "@virga/vm";
 import { homePaths, openHome } from "../home.ts";
 import type { Home } from "../home.ts";
 import type { OnProgress } from "../progress.ts";
-import type { SetupEvent } from "../setup/setup-options.ts";
+import type { SetupEvent, ToolSet } from "../setup/setup-options.ts";
 import { ensureTools } from "../setup/setup.ts";
 import type { BuildImageOptions, BuiltImage } from "./build-image.ts";
+import type { PullImageOptions } from "./pull-image.ts";
 import type { ImageListing, ImageStore, RemovedImage } from "./image-store.ts";
 
 /** Whose images, and whom to tell. */
@@ -35,22 +36,19 @@ export class Images {
    * `INVALID_ARGUMENT`, `NOT_FOUND` and `IO_ERROR` for what cannot be read, `SETUP_NEEDED` where a program is missing. A failure leaves nothing.
    */
   async build(image: Pick<BuildImageOptions, "name" | "from" | "settings">): Promise<BuiltImage> {
-    const { logger, onProgress, onSetup, signal } = this.#options;
-    await openHome(this.#home);
-    await ensureTools({
-      tools: ["images"],
-      home: this.#home,
-      signal,
-      ...(onSetup && { onEvent: onSetup }),
-    });
+    const how = await this.#prepare(["images"]);
     const { buildImage } = await import("./build-image.ts");
-    return buildImage({
-      ...image,
-      directory: this.#home.images,
-      signal,
-      ...(onProgress && { onProgress }),
-      ...(logger && { logger }),
-    });
+    return buildImage({ ...image, ...how });
+  }
+
+  /**
+   * Pulls a container image from a registry or a file, without root; one that is there already is not pulled again. What an interrupted pull has fetched serves
+   * the next one. `INVALID_ARGUMENT` for what is no reference, `IO_ERROR` for one that cannot be had, `SETUP_NEEDED` where a program is missing.
+   */
+  async pull(image: Pick<PullImageOptions, "reference" | "name">): Promise<BuiltImage> {
+    const how = await this.#prepare(["images", "pull"]);
+    const { pullImage } = await import("./pull-image.ts");
+    return pullImage({ ...image, ...how });
   }
 
   /** All images, the newest first. */
@@ -76,6 +74,21 @@ export class Images {
     const removed = await store.remove(name);
     await store.sweep();
     return removed;
+  }
+
+  /** Sees to it that there is what images are made with, and gives what every making is told. */
+  async #prepare(
+    tools: readonly ToolSet[],
+  ): Promise<Pick<BuildImageOptions, "directory" | "signal" | "onProgress" | "logger">> {
+    const { logger, onProgress, onSetup, signal } = this.#options;
+    const home = await openHome(this.#home);
+    await ensureTools({ tools, home, signal, ...(onSetup && { onEvent: onSetup }) });
+    return {
+      directory: home.images,
+      signal,
+      ...(onProgress && { onProgress }),
+      ...(logger && { logger }),
+    };
   }
 
   /** Loaded by its first use: who has no images pays nothing for them. */

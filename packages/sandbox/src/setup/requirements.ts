@@ -34,6 +34,7 @@ export const requirements = {
     { name: "tar", package: "tar", purpose: "read directories" },
     { name: "xz", package: "xz-utils", purpose: "unpack archives" },
   ],
+  pull: [{ name: "skopeo", package: "skopeo", purpose: "pull images" }],
   dev: [
     {
       name: "/usr/include/stdlib.h",

@@ -1,0 +1,17 @@
+import type { ExecOptions } from "@virga/guest";
+import type { Image } from "./images/image.ts";
+
+/** How to start a command in an image: as its user in its directory, where the options name no other. */
+export function withImageDefaults(
+  { user, workdir }: Pick<Image, "user" | "workdir">,
+  options: ExecOptions,
+): ExecOptions {
+  // Container images may name a group too; the user's own in the image's files is taken.
+  const [name = ""] = user.split(":", 1);
+  return {
+    ...options,
+    ...(options.user === undefined && name !== "" && { user: name }),
+    // A login shell finds its own.
+    ...(options.cwd === undefined && options.login !== true && workdir !== "/" && { cwd: workdir }),
+  };
+}
