@@ -53,6 +53,6 @@ export { VERSION } from "./version.ts";
 export { Vm } from "./vm.ts";
 export type { VmInfo } from "./vm.ts";
 export { VmManager } from "./vm-manager.ts";
-export type { OperationOptions, RestoreOptions, VmManagerOptions } from "./vm-manager.ts";
+export type { OperationOptions, RestoreOptions, VmManagerOptions } from "./manager-options.ts";
 export { chooseHypervisor, probeHypervisors } from "./probe/probe-hypervisors.ts";
 export type { HypervisorProbe, ProbeOptions } from "./probe/probe-hypervisors.ts";

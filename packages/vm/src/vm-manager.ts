@@ -1,68 +1,40 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { applyDefaults } from "./config/defaults.ts";
+import { adoptMachine } from "./adopt-vm.ts";
+import { changeBalloon } from "./change-balloon.ts";
+import type { DefaultsContext } from "./config/defaults.ts";
 import { isVmId } from "./config/ids.ts";
-import { configError } from "./config/problem.ts";
-import { validateConfig } from "./config/validate.ts";
 import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
 import { destroyMachine } from "./destroy-vm.ts";
-import { hasVanished, vmLayout } from "./directory.ts";
+import { hasVanished } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
-import type { HypervisorBuild, HypervisorDriver, SnapshotSource } from "./hypervisor/port.ts";
+import type { HypervisorDriver, SnapshotSource } from "./hypervisor/port.ts";
 import { identifyBuild } from "./identify-build.ts";
 import { probeIsolation } from "./launch/isolation.ts";
 import type { Isolation } from "./launch/isolation.ts";
 import { silentLogger } from "./logger.ts";
 import type { Logger } from "./logger.ts";
-import { limitProblems } from "./machine-limits.ts";
+import { MachineTable } from "./machine-table.ts";
 import type { Machine } from "./machine.ts";
-import { openMachine } from "./open-vm.ts";
-import { readRecord } from "./record.ts";
+import type { OperationOptions, RestoreOptions, VmManagerOptions } from "./manager-options.ts";
 import { recoverDirectory } from "./recover-directory.ts";
 import type { RecoveryOutcome } from "./recover-directory.ts";
+import { resolveConfig } from "./resolve-config.ts";
 import { prepareMachineSnapshot, snapshotMachine } from "./snapshot-vm.ts";
 import type { SnapshotOptions } from "./snapshot-vm.ts";
-import { checkSnapshotHost, readSnapshot } from "./snapshot/check.ts";
+import { checkSource } from "./snapshot/check-source.ts";
+import { readSnapshot } from "./snapshot/check.ts";
 import type { SnapshotManifest } from "./snapshot/manifest.ts";
-import { compareShapes, shapeOf } from "./snapshot/shape.ts";
 import { startVm } from "./start-vm.ts";
 import { Vm } from "./vm.ts";
 import { vmDirectories } from "./vm-directories.ts";
-
-/** What a manager needs. */
-export interface VmManagerOptions {
-  /** Directory below which each VM has its own. Made when absent. */
-  readonly directory: string;
-  /** Path of the launcher's binary. */
-  readonly launcher: string;
-  /** The hypervisors to use. */
-  readonly drivers: readonly HypervisorDriver[];
-  readonly logger?: Logger;
-  /** `auto` (default) finds out by a trial launch whether VMMs can have namespaces of their own; `off` forbids it. */
-  readonly isolation?: "auto" | "off";
-  /** Whether VMs end with this process, however it ends. Default: they outlive it, and any process finds them again. */
-  readonly endsWithProcess?: boolean;
-}
-
-/** Options every operation takes. */
-export interface OperationOptions {
-  /** Counts until the call resolves, not after. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of a restore. */
-export interface RestoreOptions extends OperationOptions {
-  /** Why this restore mode was chosen, for the record. */
-  readonly reason?: string;
-}
 
 /** The life of microVMs: create, pause, resume, balloon, snapshot, restore, destroy. */
 export class VmManager {
   readonly #options: VmManagerOptions;
   readonly #logger: Logger;
-  readonly #machines = new Map<string, Machine>();
+  readonly #table = new MachineTable();
   readonly #vms = new WeakMap<Machine, Vm>();
-  readonly #starting = new Set<string>();
   #isolation: Promise<Isolation> | undefined;
 
   constructor(options: VmManagerOptions) {
@@ -88,7 +60,7 @@ export class VmManager {
    * `INVALID_CONFIG` names every problem at once.
    */
   async create(config: VmConfig, options: OperationOptions = {}): Promise<Vm> {
-    const resolved = await this.#resolve(config, "boot");
+    const resolved = await resolveConfig(config, "boot", () => this.#defaults());
     return this.#start(resolved, undefined, "", options.signal);
   }
 
@@ -101,7 +73,9 @@ export class VmManager {
     snapshotDirectory: string,
     options: RestoreOptions = {},
   ): Promise<Vm> {
-    const resolved = await this.#resolve({ ...config, snapshotDirectory }, "restore");
+    const resolved = await resolveConfig({ ...config, snapshotDirectory }, "restore", () =>
+      this.#defaults(),
+    );
     const manifest = await readSnapshot(snapshotDirectory);
     const reason =
       options.reason ??
@@ -116,7 +90,7 @@ export class VmManager {
 
   /** Pauses a running VM. */
   async pause(id: string, options: OperationOptions = {}): Promise<void> {
-    const machine = this.#find(id);
+    const machine = this.#table.find(id);
     const timeoutMs = machine.context.config.timeouts.callMs;
     await machine.operate("pause", options.signal, async (operation, signal) => {
       await machine.change(operation, "pause", () => machine.control.pause({ timeoutMs, signal }));
@@ -126,7 +100,7 @@ export class VmManager {
 
   /** Resumes a paused VM. */
   async resume(id: string, options: OperationOptions = {}): Promise<void> {
-    const machine = this.#find(id);
+    const machine = this.#table.find(id);
     const timeoutMs = machine.context.config.timeouts.callMs;
     await machine.operate("resume", options.signal, async (operation, signal) => {
       await machine.change(operation, "resume", () =>
@@ -142,32 +116,7 @@ export class VmManager {
     amountMib: number,
     options: OperationOptions = {},
   ): Promise<void> {
-    const machine = this.#find(id);
-    const { memoryMib, balloon, timeouts } = machine.context.config;
-    if (!Number.isSafeInteger(amountMib) || amountMib < 0 || amountMib >= memoryMib) {
-      throw new VirgaError(
-        "INVALID_ARGUMENT",
-        `Cannot take ${amountMib} MiB from VM "${id}": allowed is a whole number from 0 to ${memoryMib - 1}`,
-        {
-          details: { id, amountMib, memoryMib },
-        },
-      );
-    }
-    if (!balloon) {
-      throw new VirgaError(
-        "UNSUPPORTED",
-        `Cannot change the balloon of VM "${id}": it has no balloon device`,
-        {
-          details: { id, hypervisor: machine.driver.name, feature: "balloon" },
-          hint: "Create the VM with `balloon: true`.",
-        },
-      );
-    }
-    await machine.operate("updateBalloon", options.signal, async (operation, signal) => {
-      await operation.step("balloon", () =>
-        machine.control.setBalloon(amountMib * 1024 * 1024, { timeoutMs: timeouts.callMs, signal }),
-      );
-    });
+    await changeBalloon(this.#table.find(id), amountMib, options.signal);
   }
 
   /**
@@ -175,7 +124,7 @@ export class VmManager {
    * Legal in states `running` and `paused`.
    */
   async prepareSnapshot(id: string, options: OperationOptions = {}): Promise<void> {
-    const machine = this.#find(id);
+    const machine = this.#table.find(id);
     await machine.operate("prepareSnapshot", options.signal, (operation, signal) =>
       prepareMachineSnapshot(machine, operation, signal),
     );
@@ -187,7 +136,7 @@ export class VmManager {
     directory: string,
     options: SnapshotOptions = {},
   ): Promise<SnapshotManifest> {
-    const machine = this.#find(id);
+    const machine = this.#table.find(id);
     const manifest = await machine.operate("snapshot", options.signal, (operation, signal, undo) =>
       snapshotMachine(machine, directory, operation, signal, undo, options),
     );
@@ -200,44 +149,26 @@ export class VmManager {
 
   /** Stops a VM and removes everything of it. Goes before any running operation of it. Concurrent calls share one outcome. */
   async destroy(id: string, options: OperationOptions = {}): Promise<void> {
-    await this.#destroyMachine(this.#find(id), options.signal);
+    await this.#destroyMachine(this.#table.find(id), options.signal);
   }
 
   /** A VM of this manager, if there is one. */
   get(id: string): Vm | undefined {
-    const machine = this.#machines.get(id);
+    const machine = this.#table.get(id);
     return machine === undefined ? undefined : this.#vm(machine);
   }
 
   /** The VMs of this manager, failed ones included. */
   list(): Vm[] {
-    return [...this.#machines.values()].map((machine) => this.#vm(machine));
+    return this.#table.all().map((machine) => this.#vm(machine));
   }
 
   /** Takes up the VM in `directory` that another process started. `VM_NOT_OURS` unless it is surely that VM; one whose VMM is gone is listed as failed. */
   async adopt(directory: string): Promise<Vm> {
-    const record = await readRecord(vmLayout(directory, "api.sock", true).record);
-    if (record === undefined)
-      throw new VirgaError("VM_NOT_FOUND", `VM not found: there is none in ${directory}`, {
-        details: { directory },
-      });
-    const known = this.#machines.get(record.id);
-    if (known !== undefined && known.record.uuid === record.uuid) return this.#vm(known);
-    if (known !== undefined || this.#starting.has(record.id)) throw this.#duplicate(record.id);
-    if (record.phase !== "ready") {
-      throw new VirgaError("INVALID_STATE", `Cannot adopt VM "${record.id}": it is not whole yet`, {
-        details: { id: record.id, directory },
-      });
-    }
-    const driver = this.#driver(record.build.name);
-    const machine = await openMachine(record, directory, driver, this.#logger);
-    const meanwhile = this.#machines.get(record.id);
-    if (meanwhile !== undefined || this.#starting.has(record.id)) {
-      machine.abandon();
-      if (meanwhile?.record.uuid === record.uuid) return this.#vm(meanwhile);
-      throw this.#duplicate(record.id);
-    }
-    this.#machines.set(record.id, machine);
+    const machine = await adoptMachine(directory, this.#table, {
+      driverOf: (name) => this.#driver(name),
+      logger: this.#logger,
+    });
     return this.#vm(machine);
   }
 
@@ -263,7 +194,7 @@ export class VmManager {
 
   /** As {@link recover}, for one id. Undefined when there is no directory of that id, or the VM is one of this manager's already. */
   async recoverVm(id: string): Promise<RecoveryOutcome | undefined> {
-    if (!isVmId(id) || this.#machines.has(id) || this.#starting.has(id)) return undefined;
+    if (!isVmId(id) || this.#table.isTaken(id)) return undefined;
     const directory = join(this.#options.directory, id);
     if (!existsSync(directory)) return undefined;
     try {
@@ -277,14 +208,9 @@ export class VmManager {
     }
   }
 
-  async #resolve(config: VmConfig, purpose: "boot" | "restore"): Promise<ResolvedVmConfig> {
-    const problems = validateConfig(config, purpose);
-    if (problems.length > 0) throw configError(problems);
+  async #defaults(): Promise<DefaultsContext> {
     const { isolated } = await this.isolation();
-    const resolved = applyDefaults(config, { directory: this.#options.directory, isolated });
-    const excess = limitProblems(resolved);
-    if (excess.length > 0) throw configError(excess);
-    return resolved;
+    return { directory: this.#options.directory, isolated };
   }
 
   async #start(
@@ -294,9 +220,7 @@ export class VmManager {
     signal: AbortSignal | undefined,
   ): Promise<Vm> {
     const id = config.sandboxId;
-    if (this.#machines.has(id) || this.#starting.has(id)) throw this.#duplicate(id);
-    this.#starting.add(id);
-    try {
+    const machine = await this.#table.start(id, async () => {
       const driver = this.#driver(config.hypervisor);
       const build = await identifyBuild(
         driver,
@@ -310,7 +234,7 @@ export class VmManager {
         { vm: id, hypervisor: driver.name, vcpus: config.vcpus, memoryMib: config.memoryMib },
         source === undefined ? "creating VM" : "restoring VM",
       );
-      const machine = await startVm({
+      return startVm({
         config,
         driver,
         build,
@@ -322,12 +246,9 @@ export class VmManager {
         signal,
         logger: this.#logger,
       });
-      this.#machines.set(id, machine);
-      this.#logger.info({ vm: id, pid: machine.process.identity.pid }, "VM started");
-      return this.#vm(machine);
-    } finally {
-      this.#starting.delete(id);
-    }
+    });
+    this.#logger.info({ vm: id, pid: machine.process.identity.pid }, "VM started");
+    return this.#vm(machine);
   }
 
   #driver(name: HypervisorName): HypervisorDriver {
@@ -336,18 +257,6 @@ export class VmManager {
     throw new VirgaError("UNSUPPORTED", `This manager has no driver for ${name}`, {
       details: { hypervisor: name },
     });
-  }
-
-  #duplicate(id: string): VirgaError {
-    return new VirgaError("VM_EXISTS", `VM "${id}" exists already`, { details: { id } });
-  }
-
-  #find(id: string): Machine {
-    const machine = this.#machines.get(id);
-    // The seed's words.
-    if (machine === undefined)
-      throw new VirgaError("VM_NOT_FOUND", `VM not found: ${id}`, { details: { id } });
-    return machine;
   }
 
   #vm(machine: Machine): Vm {
@@ -365,7 +274,7 @@ export class VmManager {
       this.#logger.info({ vm: machine.id }, "destroying VM");
       machine.destroying = destroyMachine(machine, signal).then(
         () => {
-          this.#machines.delete(machine.id);
+          this.#table.delete(machine);
           this.#logger.info({ vm: machine.id }, "VM destroyed");
         },
         (error: unknown) => {
@@ -377,14 +286,4 @@ export class VmManager {
     }
     await machine.destroying;
   }
-}
-
-async function checkSource(
-  source: SnapshotSource,
-  config: ResolvedVmConfig,
-  build: HypervisorBuild,
-  isolated: boolean,
-): Promise<void> {
-  checkSnapshotHost(source.directory, source.manifest, build);
-  compareShapes(source.manifest.shape, await shapeOf(config, isolated), source.directory);
 }
