@@ -7,7 +7,7 @@ import { runCommand } from "../vm/run-command.ts";
 
 const exec = "exec round trip";
 const trivial = ["/bin/true"];
-const loops = 20;
+const loops = 100;
 
 /** The guest's clock tells hundredths of a second: a loop is as long as it must be for that to be enough. */
 const loop = `n=0; read a b </proc/uptime; while [ $n -lt ${loops} ]; do ${trivial.join(" ")}; n=$((n+1)); done; read c d </proc/uptime; echo $a $c`;

@@ -78,7 +78,7 @@ export interface VmLayout {
   readonly record: string;
   readonly lock: string;
   readonly destroying: string;
-  /** There while the last operation left the VM paused. */
+  /** Tells whether the last operation left the VM paused. */
   readonly paused: string;
   readonly intent: string;
   readonly portLocks: string;
@@ -92,7 +92,7 @@ export interface VmLayout {
   readonly isolated: boolean;
 }
 
-/** Where a VM's directory tells that the VM is paused. */
+/** Where a VM's directory tells whether the VM is paused. */
 export function pausedMark(directory: string): string {
   return join(directory, HOST_FILES.paused);
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { DEFAULT_TIMEOUTS } from "./config/defaults.ts";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
@@ -10,6 +10,9 @@ import { writeFileAtomic } from "./write-file-atomic.ts";
 
 /** Version of the record's form. A record of a newer form is refused, never guessed at. */
 export const RECORD_FORMAT = 1;
+
+const PAUSED = "1";
+const NOT_PAUSED = "0";
 
 /** `vm.json`: what another process needs to find, check and use a VM. The truth about processes. */
 export interface VmRecord {
@@ -45,12 +48,17 @@ export async function writeRecord(
 }
 
 /**
- * Notes beside the record whether the VM is paused. By a file that is there or is not: pause and resume would else replace the record each time, and to
- * replace a file a file system may have to wait for the disk (ext4: 0.3 to 4 ms instead of 0.02).
+ * Notes beside the record whether the VM is paused, by one byte that is overwritten: pause and resume would else replace the record each time, and to
+ * replace a file a file system may have to wait for the disk (ext4: 0.3 to 4 ms instead of 0.01).
  */
 export function recordPaused(directory: string, isPaused: boolean): void {
-  if (isPaused) writeFileSync(pausedMark(directory), "", { mode: 0o600 });
-  else rmSync(pausedMark(directory), { force: true });
+  // Not truncated: a reader finds the old byte or the new one.
+  const file = openSync(pausedMark(directory), constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    writeSync(file, isPaused ? PAUSED : NOT_PAUSED, 0);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Reads a record; undefined where there is none. `VM_NOT_OURS` for one this version cannot use. */
@@ -92,7 +100,8 @@ export async function readRecord(path: string): Promise<VmRecord | undefined> {
 function stateOf({ state }: VmRecord, directory: string): VmRecord["state"] {
   // Earlier versions wrote "paused" into the record itself; whoever adopts such a VM asks its hypervisor.
   if (state !== "running" && state !== "paused") return state;
-  return existsSync(pausedMark(directory)) ? "paused" : "running";
+  const mark = pausedMark(directory);
+  return existsSync(mark) && readFileSync(mark, "utf8") === PAUSED ? "paused" : "running";
 }
 
 function isRecord(value: unknown): value is VmRecord {

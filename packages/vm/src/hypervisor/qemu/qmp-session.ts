@@ -55,6 +55,7 @@ class Session implements QmpSession {
   #doing = "connecting";
   #last = "";
   #failure: VirgaError | undefined;
+  #isClosed = false;
   /** In the order in which the monitor answers: its greeting, its capabilities, the commands. */
   readonly #waiting: Waiting[] = [];
   #negotiated: Promise<unknown> = Promise.resolve();
@@ -115,7 +116,7 @@ class Session implements QmpSession {
     this.#last = `executing ${command}`;
     if (this.#doing.startsWith("executing")) this.#doing = this.#last;
     const request = { execute: command, ...(commandArguments && { arguments: commandArguments }) };
-    if (this.#failure === undefined) this.#write(`${JSON.stringify(request)}\n`);
+    if (this.#failure === undefined && !this.#isClosed) this.#write(`${JSON.stringify(request)}\n`);
     const answer = await this.#receive();
     if ("id" in answer) throw this.#protocolError(JSON.stringify(answer));
     if (isObject(answer["error"])) throw this.#commandError(command, answer["error"]);
@@ -137,8 +138,9 @@ class Session implements QmpSession {
   close(): void {
     clearTimeout(this.#timer);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#failure ??= new VirgaError("HYPERVISOR_EXITED", "The QEMU monitor was closed");
-    this.#socket?.destroy();
+    this.#isClosed = true;
+    // Nobody hears of its end any more, and to make an error of it takes longer than to close it.
+    this.#socket?.removeAllListeners("close").removeAllListeners("data").destroy();
   }
 
   async #connect(): Promise<void> {
@@ -213,6 +215,9 @@ class Session implements QmpSession {
   }
 
   #receive(): Promise<Record<string, unknown>> {
+    if (this.#isClosed) {
+      return Promise.reject(new VirgaError("HYPERVISOR_EXITED", "The QEMU monitor was closed"));
+    }
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
