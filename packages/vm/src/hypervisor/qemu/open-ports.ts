@@ -4,7 +4,10 @@ import type { CallOptions, VmContext } from "../port.ts";
 import { GUEST_PORTS } from "./files.ts";
 import { withQmp } from "./qmp-session.ts";
 
+/** Each look takes processor time from an emulated guest: the longer it has taken already, the rarer they are. A fiftieth of that is lost at most. */
 const POLL_MS = 20;
+const LONGEST_POLL_MS = 100;
+const POLLS = 50;
 
 /** A guest that opens fewer ports than there are has opened its last when none came for this long. */
 const SETTLED_MS = 1_000;
@@ -48,7 +51,8 @@ export async function waitForOpenPorts(
   const known = opened.get(context);
   if (known !== undefined) return known;
   const { signal, timeoutMs } = options;
-  const deadline = performance.now() + timeoutMs;
+  const started = performance.now();
+  const deadline = started + timeoutMs;
   let seen = { count: 0, since: performance.now() };
   for (;;) {
     if (signal?.aborted === true) throw abortedError("waiting for the guest to listen", signal);
@@ -68,6 +72,7 @@ export async function waitForOpenPorts(
         { details: { opened: ports.size, ports: GUEST_PORTS, timeoutMs } },
       );
     }
-    await sleep(Math.min(POLL_MS, Math.max(deadline - now, 0)));
+    const pollMs = Math.min(LONGEST_POLL_MS, Math.max(POLL_MS, (now - started) / POLLS));
+    await sleep(Math.min(pollMs, Math.max(deadline - now, 0)));
   }
 }
