@@ -28,6 +28,18 @@ test("an error is a sentence and what to do; its background comes with verbose",
   );
 });
 
+test("why a hypervisor did not start is told, in one line", (t) => {
+  const failed = (details: object): Error =>
+    Object.assign(new Error("Cannot start"), { code: "HYPERVISOR_EXITED", details });
+  const logTail = "trace\nqemu: cannot open\u0007 it\n\n";
+  assert.equal(
+    report(t, failed({ step: "wait for socket", logTail })).text,
+    "virga: Cannot start\nvirga: The hypervisor's log ends: qemu: cannot open? it\n",
+  );
+  assert.equal(report(t, failed({ logTail })).text, "virga: Cannot start\n", "it did start");
+  assert.equal(report(t, failed({ step: "x", logTail: "\n" })).text, "virga: Cannot start\n");
+});
+
 test("what is no error of ours comes with its stack", (t) => {
   assert.match(report(t, new TypeError("oops")).text, /^virga: TypeError: oops\n +at /);
   assert.equal(report(t, "text").text, "virga: text\n");

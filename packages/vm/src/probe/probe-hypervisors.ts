@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import { DEFAULT_TIMEOUTS, findHypervisor } from "../config/defaults.ts";
 import type { HypervisorName } from "../config/vm-config.ts";
 import { VirgaError, errorText } from "../errors.ts";
@@ -120,7 +121,9 @@ async function tryKvm(
   const { kernel, launcher, signal, untriedBecause = "there is no kernel yet" } = options;
   if (kernel === undefined)
     return { ok: true, reason: `/dev/kvm can be opened; no guest was tried: ${untriedBecause}` };
-  return cachedVerdict(options.cacheDirectory, [driver.name, build.version, kernel], () =>
+  // State directories may share a kernel by links; a trial that hangs costs its whole time.
+  const key = [driver.name, build.version, await realpath(kernel).catch(() => kernel)];
+  return cachedVerdict(options.cacheDirectory, key, () =>
     trialBoot({
       driver,
       binary: build.binary,
