@@ -17,7 +17,7 @@ await attempt(() =>
       "images",
       "pull",
       "dev",
-      ...(long ? (["fuzz"] as const) : []),
+      ...(long ? (["fuzz", "debian"] as const) : []),
     ],
     signal: abort.signal,
     onEvent: say,

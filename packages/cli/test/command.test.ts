@@ -112,7 +112,7 @@ test("what cannot be run is found before anything is started", async (t) => {
   const env = { VIRGA_HOME: home, VIRGA_SETUP: "never" };
   for (const [args, code, message] of [
     [[""], 2, "Cannot run: the name of the command is empty"],
-    [["--image", "nothing", "ls"], 2, 'Unknown image "nothing": there is busybox'],
+    [["--image", "nothing", "ls"], 2, 'Unknown image "nothing": there is busybox, debian'],
     [["--memory", "1048576", "ls"], 2, /^Cannot run: --memory 1048576 is more .* has: \d+ MiB$/],
     [[`--timings=${scratch}`, "ls"], 125, /^Cannot write the timings to .*: EISDIR/],
     [["--timings=/no/such/file", "ls"], 125, /^Cannot write the timings to .*: ENOENT/],

@@ -8,7 +8,8 @@ import { explainStart } from "./explain-start.ts";
 import { homePaths } from "./home.ts";
 import { Host } from "./host.ts";
 import { withImageDefaults } from "./image-defaults.ts";
-import { findImage, keepImage } from "./images/image.ts";
+import { ensureImage } from "./images/ensure-image.ts";
+import { keepImage } from "./images/image.ts";
 import type { Image } from "./images/image.ts";
 import { bootCold, restoreClone } from "./make-guest.ts";
 import type { Undo } from "./make-guest.ts";
@@ -68,7 +69,10 @@ export class Sandbox implements AsyncDisposable {
     const { signal, timings = new Timings() } = options;
     const resolved = resolveSandboxOptions(options);
     const { vcpus, memoryMib, diskMib, hypervisor, cold } = resolved;
-    const image = await findImage(resolved.image, (options.host?.home ?? homePaths()).images);
+    const image = await ensureImage(resolved.image, {
+      ...hostOptions(options),
+      home: options.host?.home ?? homePaths(),
+    });
     const host = options.host ?? (await Host.open({ ...hostOptions(options), timings }));
     const probe = host.choose(hypervisor);
     const shape = { image, diskMib, vcpus, memoryMib, hypervisor: probe };

@@ -30,7 +30,11 @@ test("what this machine can run passes", async () => {
 
 for (const [name, wrong, message] of [
   ["an empty command", { command: ["", "x"] }, /^Cannot run: the name of the command is empty$/],
-  ["an image that there is not", { image: "debian" }, /^Unknown image "debian": there is busybox$/],
+  [
+    "an image that there is not",
+    { image: "nothing" },
+    /^Unknown image "nothing": there is busybox, debian$/,
+  ],
   [
     "more memory than there is",
     { memoryMib: Math.ceil(totalmem() / 1024 ** 2) + 1 },

@@ -1,4 +1,4 @@
-import { findImage, homePaths } from "@virga/sandbox";
+import { BUILT_IN_NAMES, DEBIAN, findImage, homePaths } from "@virga/sandbox";
 import { VirgaError, machineLimits } from "@virga/vm";
 import type { RunSettings } from "./run-settings.ts";
 
@@ -6,8 +6,9 @@ import type { RunSettings } from "./run-settings.ts";
 export async function checkSettings(settings: RunSettings): Promise<void> {
   const { command, image, vcpus, memoryMib, diskMib } = settings;
   if (command[0] === "") throw wrong("the name of the command is empty");
-  const { disk } = await findImage(image, homePaths().images);
-  if (diskMib !== undefined && disk === undefined) {
+  // That one is made when it is not there.
+  if (image !== DEBIAN) await findImage(image, homePaths().images);
+  if (diskMib !== undefined && BUILT_IN_NAMES.includes(image)) {
     throw wrong(`--disk is for images with a disk, and ${image} has none: it lives in memory`);
   }
   const most = machineLimits();

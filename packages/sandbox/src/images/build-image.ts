@@ -23,6 +23,8 @@ export interface BuildImageOptions {
   readonly name: string;
   /** A directory, or a tar file that may be compressed by gzip, xz or zstd. */
   readonly from: string;
+  /** What to say where it came from. Default: the path. */
+  readonly source?: string;
   /** Default: root, `/`, no variables, no command. */
   readonly settings?: Partial<ImageSettings>;
   readonly onProgress?: OnProgress;
@@ -64,7 +66,7 @@ export async function buildImage(options: BuildImageOptions): Promise<BuiltImage
         format: IMAGE_FORMAT,
         digest,
         createdAt: new Date().toISOString(),
-        source: source.description,
+        source: options.source ?? source.description,
         ...settings,
         base: { bytes: (await stat(base)).size, sha256: packed.sha256 },
       };

@@ -14,11 +14,11 @@ test("the default image is built in and has no disk", async () => {
 test("an unknown image is refused with the names there are", async (t) => {
   const unknown = (names: string): object => ({
     code: "NOT_FOUND",
-    message: `Unknown image "debian": there is ${names}`,
+    message: `Unknown image "nothing": there is ${names}`,
   });
-  await assert.rejects(findImage("debian", "/no/such/store"), unknown("busybox"));
+  await assert.rejects(findImage("nothing", "/no/such/store"), unknown("busybox, debian"));
   const { directory } = await storeWith(t, "tools");
-  await assert.rejects(findImage("debian", directory), unknown("busybox, tools"));
+  await assert.rejects(findImage("nothing", directory), unknown("busybox, debian, tools"));
 });
 
 test("a stored image is found by its name and its digest, and depends on its very file", async (t) => {

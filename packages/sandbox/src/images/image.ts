@@ -35,6 +35,9 @@ const builtin: readonly Image[] = [
   },
 ];
 
+/** The image that is made of Debian's packages when it is first asked for. */
+export const DEBIAN = "debian";
+
 /** Names of the images that need not be made. */
 export const BUILT_IN_NAMES: readonly string[] = builtin.map(({ name }) => name);
 
@@ -53,10 +56,17 @@ export async function findImage(name: string, directory: string): Promise<Image>
     const identity = `${digest} ${base.sha256}`;
     return { name, identity, digest, disk: stored.base, environment, workdir, user, command };
   }
-  const names = [...BUILT_IN_NAMES, ...(await store.list()).flatMap((each) => each.names)];
-  throw new VirgaError("NOT_FOUND", `Unknown image "${name}": there is ${names.join(", ")}`, {
+  const names = new Set([...BUILT_IN_NAMES, DEBIAN]);
+  for (const each of await store.list()) each.names.forEach((tag) => names.add(tag));
+  throw new VirgaError("NOT_FOUND", `Unknown image "${name}": there is ${[...names].join(", ")}`, {
     details: { image: name },
   });
+}
+
+/** Whether there is a stored image of this name or digest. */
+export async function isStored(name: string, directory: string): Promise<boolean> {
+  const { ImageStore } = await import("./image-store.ts");
+  return (await new ImageStore({ directory }).find(name)) !== undefined;
 }
 
 /** Keeps an image from being removed until what it gives is called. `NOT_FOUND` when it is being removed. */

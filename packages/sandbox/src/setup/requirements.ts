@@ -34,6 +34,14 @@ export const requirements = {
     { name: "tar", package: "tar", purpose: "read directories" },
     { name: "xz", package: "xz-utils", purpose: "unpack archives" },
   ],
+  debian: [
+    { name: "mmdebstrap", package: "mmdebstrap", purpose: "make the image debian" },
+    {
+      name: "/usr/share/keyrings/debian-archive-keyring.gpg",
+      package: "debian-archive-keyring",
+      purpose: "check Debian's packages",
+    },
+  ],
   pull: [{ name: "skopeo", package: "skopeo", purpose: "pull images" }],
   dev: [
     {

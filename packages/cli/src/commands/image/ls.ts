@@ -1,4 +1,4 @@
-import { BUILT_IN_NAMES, Images } from "@virga/sandbox";
+import { BUILT_IN_NAMES, DEBIAN, Images } from "@virga/sandbox";
 import { printLine } from "../../output/print.ts";
 import { printable } from "../../output/printable.ts";
 import { table } from "../../output/table.ts";
@@ -22,7 +22,11 @@ export async function imageLs(json: boolean): Promise<number> {
     record.createdAt.slice(0, 16).replace("T", " "),
     printable(record.source),
   ]);
+  const isMade = images.some(({ names }) => names.includes(DEBIAN));
+  const toMake = isMade ? [] : [[DEBIAN, "-", "-", "-", "made when it is first used"]];
   const builtIn = BUILT_IN_NAMES.map((name) => [name, "-", "-", "-", "built in"]);
-  printLine(table(["NAME", "DIGEST", "SIZE", "CREATED", "SOURCE"], [...rows, ...builtIn]));
+  printLine(
+    table(["NAME", "DIGEST", "SIZE", "CREATED", "SOURCE"], [...rows, ...toMake, ...builtIn]),
+  );
   return 0;
 }
