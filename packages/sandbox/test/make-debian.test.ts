@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { imageToolsMissing, usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
+import {
+  imageToolsMissing,
+  mountsMissing,
+  usePathPrograms,
+  useTemporaryDirectory,
+} from "@virga/testkit";
 import { ImageStore } from "../src/images/image-store.ts";
 import { makeDebian } from "../src/images/make-debian.ts";
 import { craftLayer } from "./container-images.ts";
@@ -53,5 +58,31 @@ test(
     assert.deepEqual([user, workdir, command], ["user", "/home/user", ["/bin/bash"]]);
     assert.equal(source, "packages of Debian 12");
     assert.deepEqual(await readdir(join(directory, ".debian")), []);
+  },
+);
+
+test(
+  "what mmdebstrap mounts is never met by what removes its tree",
+  { skip: skip || mountsMissing() },
+  async (t) => {
+    const place = await useTemporaryDirectory(t);
+    const directory = join(place, "images");
+    const kept = join(place, "kept");
+    await mkdir(directory);
+    await mkdir(kept);
+    await writeFile(join(kept, "file"), "");
+    // It says where it is only when the mount is there.
+    const script = `mkdir "$TMPDIR/root" && mount --bind ${kept} "$TMPDIR/root" && echo "I: mounted" && sleep 600`;
+    await usePathPrograms(t, place, { mmdebstrap: script });
+    const abort = new AbortController();
+    const onProgress = (message: string): void => {
+      if (message.endsWith("mounted")) abort.abort();
+    };
+    await assert.rejects(makeDebian({ directory, signal: abort.signal, onProgress }), {
+      code: "ABORTED",
+    });
+    assert.deepEqual(await readdir(kept), ["file"]);
+    assert.deepEqual(await readdir(join(directory, ".debian")), []);
+    assert.ok(!(await readFile("/proc/self/mountinfo", "utf8")).includes(place));
   },
 );

@@ -44,7 +44,11 @@ export async function makeDebian(options: MakeDebianOptions): Promise<void> {
     try {
       const from = join(place, "root.tar");
       onProgress("Making the image debian (once)");
-      await runTool("mmdebstrap", debianArguments(from, mirror), {
+      const [program, ...args] = await aloneInNamespaces([
+        "mmdebstrap",
+        ...debianArguments(from, mirror),
+      ]);
+      await runTool(program, args, {
         what: "make the image debian",
         env: { TMPDIR: place, LC_ALL: "C.UTF-8" },
         timeoutMs: TIMEOUT_MS,
@@ -65,9 +69,25 @@ export async function makeDebian(options: MakeDebianOptions): Promise<void> {
         ...(logger && { logger }),
       });
     } finally {
-      await rm(place, { recursive: true, force: true });
+      await rm(place, { recursive: true, force: true, maxRetries: 3 });
     }
   } finally {
     lock.release();
   }
+}
+
+/**
+ * As root mmdebstrap mounts `/proc` and `/sys` into the tree it makes. In namespaces of its own these mounts, and all its processes, end with it, however it ends: what
+ * removes the tree must never meet them. A root who may not have namespaces cannot mount either, and other users get their own from mmdebstrap.
+ */
+async function aloneInNamespaces(
+  command: readonly [string, ...string[]],
+): Promise<readonly [string, ...string[]]> {
+  if (process.geteuid?.() !== 0) return command;
+  const alone = ["--mount-proc", "--propagation", "private", "--pid", "--fork", "--kill-child"];
+  const isAllowed = await runTool("unshare", [...alone, "true"], { what: "try namespaces" }).then(
+    () => true,
+    () => false,
+  );
+  return isAllowed ? ["unshare", ...alone, "--", ...command] : command;
 }
