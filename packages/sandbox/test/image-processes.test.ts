@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { imageToolsMissing, usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
+import { buildImage } from "../src/images/build-image.ts";
+import { ImageStore } from "../src/images/image-store.ts";
+
+const skip = imageToolsMissing("sqfstar");
+const module = new URL("../src/images/build-image.ts", import.meta.url).href;
+
+async function newPlace(t: TestContext) {
+  const place = await useTemporaryDirectory(t);
+  const tree = join(place, "tree");
+  await mkdir(tree);
+  await writeFile(join(tree, "file"), "content");
+  await writeFile(join(place, "calls"), "");
+  return { place, tree, directory: join(place, "images"), calls: join(place, "calls") };
+}
+
+/** Builds the image in a process of its own. */
+function startBuild(directory: string, tree: string, name: string): ChildProcess {
+  const options = JSON.stringify({ directory, name, from: tree });
+  const script = `const { buildImage } = await import(${JSON.stringify(module)});
+    const { built } = await buildImage(${options}); console.log(built);`;
+  const flags = ["--conditions=virga-source", "--input-type=module", "--eval", script];
+  return spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
+}
+
+/** What is in a store beside locks and tags. */
+async function imagesIn(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  return names.filter((name) => !name.endsWith(".lock") && name !== "tags");
+}
+
+test("three processes that build the same image pack it once", { skip }, async (t) => {
+  const { place, tree, directory, calls } = await newPlace(t);
+  const script = `printf x >> ${calls}; PATH=$(printf %s "$PATH" | cut -d: -f2-) exec sqfstar "$@"`;
+  await usePathPrograms(t, place, { sqfstar: script });
+  const children = ["a", "b", "c"].map((name) => startBuild(directory, tree, name));
+  const outputs = await Promise.all(
+    children.map(async (child) => {
+      const [[chunk], [code]] = await Promise.all([
+        once(child.stdout ?? assert.fail(), "data"),
+        once(child, "close"),
+      ]);
+      assert.equal(code, 0);
+      return String(chunk).trim();
+    }),
+  );
+  assert.deepEqual(outputs.toSorted(), ["false", "false", "true"]);
+  assert.equal(await readFile(calls, "utf8"), "x");
+  const [image] = await new ImageStore({ directory }).list();
+  assert.deepEqual(image?.names, ["a", "b", "c"]);
+});
+
+test(
+  "what a process leaves that is killed while it packs is gone with the next build",
+  { skip },
+  async (t) => {
+    const { place, tree, directory, calls } = await newPlace(t);
+    // Ends with the process that started it.
+    const waiting = `printf x >> ${calls}; while kill -0 $PPID 2> /dev/null; do sleep 0.05; done`;
+    const folder = await usePathPrograms(t, place, { sqfstar: waiting });
+    const killed = startBuild(directory, tree, "a");
+    while ((await readFile(calls, "utf8")) !== "x") await sleep(5);
+    killed.kill("SIGKILL");
+    await once(killed, "close");
+    const [half = "", ...others] = await imagesIn(directory);
+    assert.deepEqual(others, []);
+    assert.match(half, /^\.building-/);
+    await rm(join(folder, "sqfstar"));
+    const { built, record } = await buildImage({ directory, name: "b", from: tree });
+    assert.equal(built, true);
+    assert.deepEqual(await imagesIn(directory), [record.digest.slice(7)]);
+    const [image] = await new ImageStore({ directory }).list();
+    assert.deepEqual(image?.names, ["b"]);
+  },
+);
