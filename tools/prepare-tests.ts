@@ -1,7 +1,12 @@
 // Sets up what the tests need, the same way as the command sets up a machine, and says so first. What this machine cannot have is named; the tests skip what needs it.
 // usage: prepare-tests [--long]
 import { ensureTools, type SetupEvent } from "@virga/sandbox";
-import { agentInitramfs, dockerRegistry, debianInitramfsTools, testAssets } from "@virga/testkit";
+import {
+  agentInitramfs,
+  debianInitramfsTools,
+  dockerRegistryMissing,
+  testAssets,
+} from "@virga/testkit";
 import { isVirgaError } from "@virga/vm";
 
 const long = process.argv.includes("--long");
@@ -26,9 +31,10 @@ await attempt(() =>
 await attempt(async () => {
   await testAssets({ onStep: (message) => say({ phase: "start", step: "assets", message }) });
   await agentInitramfs();
-  await dockerRegistry();
   await debianInitramfsTools();
 });
+const noRegistry = await dockerRegistryMissing();
+if (noRegistry !== false) console.log(`tests: ${noRegistry}`);
 
 function say({ phase, message }: SetupEvent): void {
   if (phase !== "done" && phase !== "progress") console.log(`tests: ${message}`);

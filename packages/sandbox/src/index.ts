@@ -50,4 +50,5 @@ export {
   type BuiltProgram,
   type NativeBuildOptions,
 } from "./setup/native-build.ts";
+export { withFreshLists, type AptOptions } from "./setup/packages.ts";
 export { VERSION } from "./version.ts";

@@ -1,6 +1,6 @@
 import { rename, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { openHome, withSetupLock, withUnpackedPackages } from "@virga/sandbox";
+import { openHome, withFreshLists, withSetupLock, withUnpackedPackages } from "@virga/sandbox";
 
 /** Fetches Debian packages, once per machine, and gives the folder `name` of the state directory that they are in. They are unpacked, not installed. */
 export async function unpackedPackages(
@@ -15,8 +15,10 @@ export async function unpackedPackages(
       () => false,
     );
     if (!isThere) {
-      await withUnpackedPackages([...packages], { directory: home.state }, ({ tree }) =>
-        rename(tree, directory),
+      await withFreshLists(() =>
+        withUnpackedPackages([...packages], { directory: home.state }, ({ tree }) =>
+          rename(tree, directory),
+        ),
       );
     }
     return directory;
