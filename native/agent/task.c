@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -124,7 +125,7 @@ void task_cancelled(struct exec *exec) {
 }
 
 static _Noreturn void become(const struct task *task, const struct value *request, const char *user_name, int in,
-                             int out, int report) {
+                             int out, int report, pid_t agent_pid) {
   static struct user user;
   sigset_t none;
   sigemptyset(&none);
@@ -141,6 +142,9 @@ static _Noreturn void become(const struct task *task, const struct value *reques
     if (!user_find(user_name, &user)) task_fail(ESRCH, "there is no user \"%s\"", user_name);
     if (user_become(&user) != 0) task_fail(errno, "cannot become \"%s\"", user_name);
   }
+  /* Becoming a user undoes it. What nobody listens to must not wait for ever. */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != agent_pid) _exit(126);
   task->run(request);
   _exit(0);
 }
@@ -149,12 +153,14 @@ static _Noreturn void become(const struct task *task, const struct value *reques
 static int start(struct exec *exec, const struct value *request, const struct task *task, const char *user) {
   int in[2] = {-1, -1}, out[2] = {-1, -1}, report[2] = {-1, -1};
   int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  pid_t agent_pid = getpid();
   bool made = nothing >= 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) == 0 &&
               (!task->reads || pipe2(in, O_CLOEXEC) == 0) && (!task->writes || pipe2(out, O_CLOEXEC) == 0);
   if (made && cgroup_available()) made = (exec->leaf_fd = cgroup_make_leaf(&exec->leaf_number)) >= 0;
   if (made) exec->pid = spawn_fork(exec->leaf_fd);
   if (made && exec->pid == 0) {
-    become(task, request, user, task->reads ? in[0] : nothing, task->writes ? out[1] : nothing, report[1]);
+    become(task, request, user, task->reads ? in[0] : nothing, task->writes ? out[1] : nothing, report[1],
+           agent_pid);
   }
   made = made && exec->pid > 0;
   int error = errno;

@@ -23,7 +23,7 @@ import { AgentClient } from "../src/agent-client.ts";
 import type { GuestFileEntry, GuestFiles } from "../src/files.ts";
 import { AgentProcesses } from "./agent-processes.ts";
 import { guestError } from "./error-matchers.ts";
-import { residentKib, waitUntil } from "./process-facts.ts";
+import { isRunning, residentKib, waitUntil } from "./process-facts.ts";
 
 const rootSkip = prerequisite(
   "root",
@@ -329,4 +329,22 @@ test("operations at once do not wait for each other, even when one's file never 
   const writing = files.write(at("fifo"), "through");
   assert.equal(await text(await stuck), "through");
   await writing;
+});
+
+test("an agent that is killed takes its operations with it", async (t) => {
+  const { files, at, client, agents } = await setting(t);
+  execFileSync("/usr/bin/mkfifo", [at("fifo")]);
+  await client.ping();
+  const agent = agents.children[0];
+  assert.ok(agent);
+  const children = `/proc/${agent.pid}/task/${agent.pid}/children`;
+  for (const user of [undefined, ...(process.getuid?.() === 0 ? ["root"] : [])]) {
+    files.read(at("fifo"), { ...(user && { user }) }).catch(() => {});
+  }
+  const expected = process.getuid?.() === 0 ? 2 : 1;
+  const pids = (): number[] => readFileSync(children, "utf8").trim().split(" ").map(Number);
+  await waitUntil(() => pids().length === expected);
+  const blocked = pids();
+  agent.kill("SIGKILL");
+  await waitUntil(() => !blocked.some(isRunning));
 });
