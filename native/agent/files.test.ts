@@ -1,7 +1,7 @@
 // The operations on files under sanitizers: every path is walked once. What a host sees of them is in packages/guest/test.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,34 @@ describe("agent", { skip: compilerSkip }, () => {
         matching("GUEST_BAD_REQUEST", message),
       );
     }
+  });
+
+  test("watching: trees that grow, move and go, and lost events", async (t) => {
+    const client = await startAgent(t);
+    const directory = mkdtempSync(join(tmpdir(), "virga-agent-"));
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const at = (name: string): string => join(directory, name);
+    mkdirSync(at("a/b/c"), { recursive: true });
+    const watch = await client.files.watch(directory);
+    // Many more directories than the table keeps forgotten ones.
+    for (let turn = 0; turn < 300; turn += 1) {
+      mkdirSync(at(`a/b/d${turn}`));
+      renameSync(at(`a/b/d${turn}`), at(`a/e`));
+      rmSync(at("a/e"), { recursive: true });
+    }
+    renameSync(at("a/b"), at("moved"));
+    writeFileSync(at("moved/c/file"), "");
+    rmSync(directory, { recursive: true });
+    const paths = new Set<string>();
+    for await (const event of watch) if ("path" in event) paths.add(String(event.path));
+    for (const path of ["a/b/d0", "a/e", "a/b", "moved/c/file", "moved", "."]) {
+      assert.ok(paths.has(path), path);
+    }
+    await assert.rejects(
+      client.request("file.watch", { path: directory, recursive: 1 }),
+      matching("GUEST_BAD_REQUEST", /recursive is not a bool/u),
+    );
+    await assert.rejects(client.files.watch(directory), matching("GUEST_NOT_FOUND", /watch/u));
   });
 
   test("files: each operation, its refusals, and one that is given up", async (t) => {

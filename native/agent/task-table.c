@@ -24,6 +24,7 @@ static const struct task tasks[] = {
     {.op = "file.symlink", .run = file_symlink},
     {.op = "file.set", .run = file_set},
     {.op = "file.attributes", .run = file_attributes},
+    {.op = "file.watch", .writes = true, .run = file_watch},
     {.op = "tunnel", .reads = true, .writes = true, .run = port_tunnel},
     {.op = "ports", .writes = true, .run = port_list},
     {.op = "sync", .run = sync_disks},

@@ -10,6 +10,7 @@ import {
   writeFields,
 } from "./file-request.ts";
 import { type GuestFileStatus, type GuestName, parseStatus } from "./file-status.ts";
+import { GuestWatch } from "./guest-watch.ts";
 import type { MessageFields, MessageMap } from "./message.ts";
 import { readRecords } from "./record-reader.ts";
 import type { GuestStream } from "./stream-operation.ts";
@@ -150,6 +151,18 @@ export class GuestFiles {
     const pumping = pipeline(Readable.from(content, { objectMode: false }), stream.input);
     await pumping.catch((error: unknown) => failed(error, stream));
     await stream.done;
+  }
+
+  /**
+   * Watches a file, or a directory with all below it. Resolves when it does: what changes from then on is told of.
+   * @param options `recursive: false`: only what is in the directory itself. `timeoutMs` also bounds the time until it watches.
+   */
+  async watch(
+    path: GuestName,
+    options: FileOptions & { readonly recursive?: boolean } = {},
+  ): Promise<GuestWatch> {
+    const fields = fileFields("file.watch", { path, recursive: options.recursive }, options);
+    return GuestWatch.on(await this.#calls.stream("file.watch", fields, options, false));
   }
 
   /** Makes a directory. With `parents` also those above it, and one that is there already will do. */

@@ -30,6 +30,7 @@ export type {
   GuestProcess,
   TerminalSize,
 } from "./guest-process.ts";
+export type { GuestFileEvent, GuestWatch } from "./guest-watch.ts";
 export type { GuestLogger } from "./logger.ts";
 export type { MessageFields, MessageInput, MessageMap, MessageValue } from "./message.ts";
 export type { Connect, ConnectOptions } from "./open-session.ts";
