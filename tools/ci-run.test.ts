@@ -57,7 +57,7 @@ async function checkout(t: TestContext, files: Record<string, string>): Promise<
 }
 
 function environment(directory: string): NodeJS.ProcessEnv {
-  return { PATH: join(directory, "bin"), TMPDIR: directory, VIRGA_CI_LAB: "1" };
+  return { PATH: join(directory, "bin"), TMPDIR: directory };
 }
 
 function run(directory: string, ...args: string[]) {
@@ -95,17 +95,6 @@ test("every tier runs in order, without input, and the last line is the sum", as
     lines.includes("ci: shard 3 of 12 of the long suite; `.ci/run --shard 3` repeats it"),
     lines.join("\n"),
   );
-});
-
-test("the lab is run when asked for, and else told to be untested", async (t) => {
-  const directory = await checkout(t, allPass);
-  const { status, stdout } = spawnSync(join(directory, ".ci/run"), {
-    encoding: "utf8",
-    env: { ...environment(directory), VIRGA_CI_LAB: "" },
-  });
-  assert.equal(status, 0);
-  assert.match(stdout, /^lab: NOT TESTED/mu);
-  assert.match(stdout, /^5 passed, 0 failed, 2 skipped$/mu);
 });
 
 test("a missing Cloud Hypervisor is told, one that is named is not", async (t) => {
