@@ -23,6 +23,12 @@ export interface MachineRun {
 const tailBytes = 16 << 10;
 
 /**
+ * With nested guests the emulated processor now and then loses the interrupt of its timer, and then sleeps until another one comes: seen with QEMU 7.2,
+ * every few hundred starts of a guest. So one comes every second.
+ */
+const HEARTBEAT_MS = 1_000;
+
+/**
  * Runs the machine until it has powered off or is made to. Nothing of it is left: it lies on no disk, listens nowhere,
  * and dies with this process.
  */
@@ -51,6 +57,7 @@ export async function runMachine(run: MachineRun): Promise<MachineEnd> {
   const keep = (text: string, chunk: Buffer) => (text + chunk.toString("latin1")).slice(-tailBytes);
   const control = channel(channels.control);
   let line = "";
+  let heartbeat: NodeJS.Timeout | undefined;
   const onControl = (chunk: Buffer) => {
     line += chunk.toString("latin1");
     for (let at = line.indexOf("\n"); at >= 0; at = line.indexOf("\n")) {
@@ -58,6 +65,9 @@ export async function runMachine(run: MachineRun): Promise<MachineEnd> {
       line = line.slice(at + 1);
       if (message === "ready") {
         control.write(`${Buffer.byteLength(run.script)}\n${run.script}`);
+        heartbeat ??= setInterval(() => {
+          if (control.writable && !control.writableNeedDrain) control.write("\n");
+        }, HEARTBEAT_MS);
       } else {
         const exit = /^exit (\d{1,3})$/u.exec(message);
         if (exit !== null) code = Number(exit[1]);
@@ -95,6 +105,7 @@ export async function runMachine(run: MachineRun): Promise<MachineEnd> {
     return { kind: "died", reason, consoleTail };
   } finally {
     clearTimeout(timer);
+    clearInterval(heartbeat);
     run.signal?.removeEventListener("abort", abort);
     child.kill("SIGKILL");
   }

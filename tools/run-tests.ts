@@ -32,7 +32,7 @@ const long: Phase = {
 const lab: Phase = { tier: "lab", concurrency: 1, testTimeoutMs: 5 * minute, limitMs: 20 * minute };
 const inLab: Phase = {
   ...lab,
-  testTimeoutMs: 15 * minute,
+  testTimeoutMs: 7 * minute,
   // Ends before the machine is ended, and can then say what was still running.
   limitMs: 23 * minute,
   oneProcess: true,

@@ -14,6 +14,7 @@ import {
   type TestPlace,
 } from "./leak-count.ts";
 import { killLeaked, processesNaming } from "./process-leaks.ts";
+import { vmEvidence } from "./vm-evidence.ts";
 
 /** How long what is ending may take to be gone. */
 const SETTLE_MS = patientMs(3_000);
@@ -21,7 +22,7 @@ const POLL_MS = 10;
 
 /**
  * Runs `body` in folders of its own, and fails when it leaves anything behind: processes (descendants of this one, and any that carry the folder's
- * name), sockets, mounts, network namespaces, files in `place.directory`, descriptors of this process. What is left is then removed. One at a time
+ * name), sockets, mounts, network namespaces, files in `place.directory`, descriptors of this process. What is left is then removed, and of a failure all VMs are told. One at a time
  * in a process: descriptors and descendants do not tell which test they belong to.
  */
 export async function withLeakCheck(
@@ -32,11 +33,21 @@ export async function withLeakCheck(
   // Node keeps one descriptor for all watchers of files, from the first one on.
   watch(place.root).close();
   const descriptors = openDescriptors();
+  const tell = (): void => {
+    const evidence = vmEvidence(place.root);
+    if (evidence !== "") process.stderr.write(`In "${t.name}" there is\n${evidence}\n`);
+  };
+  // A body that hangs does not hear that its time is over.
+  t.signal.addEventListener("abort", tell);
   try {
     await body(place);
     const leaks = await settledLeaks(place, descriptors);
     if (leaks.length > 0) throw new Error(`${t.name} left behind:\n  ${leaks.join("\n  ")}`);
+  } catch (error) {
+    tell();
+    throw error;
   } finally {
+    t.signal.removeEventListener("abort", tell);
     await removePlace(place);
   }
 }
