@@ -1,4 +1,4 @@
-import type { AgentClient, ExecOptions, GuestProcess } from "@virga/guest";
+import type { AgentClient, ExecOptions, GuestFiles, GuestProcess } from "@virga/guest";
 import type { Vm } from "@virga/vm";
 import { readyTimeoutMs } from "./boot-guest.ts";
 import type { Guest } from "./boot-guest.ts";
@@ -148,6 +148,11 @@ export class Sandbox implements AsyncDisposable {
       const explained = explainStart(error, { command, options, env: this.#env });
       throw await this.#explain(`run ${command[0] ?? ""}`, explained, signal);
     }
+  }
+
+  /** The files of the guest: read, write, list, watch and change them, as any of its users. Errors are those of `@virga/guest`. */
+  get files(): GuestFiles {
+    return this.#agent.files;
   }
 
   /** Copies a file or a directory of this machine into the guest. */

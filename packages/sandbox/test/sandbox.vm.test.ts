@@ -158,6 +158,9 @@ async function runsCommands(host: Host): Promise<void> {
   const copied = join(host.home.state, "copied");
   await writeFile(copied, "content");
   await sandbox.copyIn(copied, "/tmp/a/b");
+  await sandbox.files.write("/tmp/written", "by files", { mode: 0o600 });
+  assert.equal((await sandbox.run(["cat", "/tmp/written"])).stdout, "by files");
+  assert.equal(await sandbox.files.readText("/tmp/written"), "by files");
   await sandbox.copyIn(import.meta.dirname, "/tests");
   assert.equal((await sandbox.run(["cat", "/tmp/a/b"])).stdout, "content");
   assert.match((await sandbox.run(["ls", "/tests"])).stdout, /^sandbox\.vm\.test\.ts$/m);
