@@ -4,6 +4,7 @@ import { join, sep } from "node:path";
 import { findExecutable } from "../lab/find-executable.ts";
 import type { KernelName } from "../lab/kernel.ts";
 import { runInLab } from "../lab/lab.ts";
+import type { MachineEnd } from "../lab/machine.ts";
 import { missingForLab } from "../lab/prerequisites.ts";
 import { prerequisite } from "../packages/testkit/src/prerequisite.ts";
 import { linesTo } from "./lines-to.ts";
@@ -69,7 +70,8 @@ function skipReason({ driver }: Pass): string | false {
   const lab = prerequisite("lab", missingForLab());
   if (lab !== false || driver === "qemu") return lab;
   const named = process.env["VIRGA_CLOUD_HYPERVISOR"] ?? "";
-  const found = named !== "" || findExecutable("cloud-hypervisor") !== undefined;
+  const names = ["cloud-hypervisor", "cloud-hypervisor-static"];
+  const found = named !== "" || names.some((name) => findExecutable(name) !== undefined);
   return prerequisite(
     "cloud-hypervisor",
     found ? undefined : "NOT TESTED, it is neither on PATH nor named by VIRGA_CLOUD_HYPERVISOR",
@@ -87,20 +89,28 @@ async function runPass(
   const results = mkdtempSync(join(tmpdir(), "virga-lab-results-"));
   const totalsFile = join(results, "totals.json");
   const print = linesTo(process.stdout, `${name}: `);
-  try {
-    print(`${files.length} test file(s)\n`);
-    const end = await runInLab({
+  const deadline = performance.now() + limitMs;
+  const start = (): Promise<MachineEnd> =>
+    runInLab({
       argv: [process.execPath, "tools/run-tests.ts", "in-lab", "--totals", totalsFile, ...files],
       cwd: root,
       kernel,
       env: { VIRGA_LAB_DRIVER: driver, VIRGA_LAB_KERNEL: kernel },
       writable: [results],
-      timeoutMs: limitMs,
+      timeoutMs: Math.max(deadline - performance.now(), 1),
       stdout: print,
       stderr: print,
       log: (line) => print(`${line}\n`),
       signal,
     });
+  try {
+    print(`${files.length} test file(s)\n`);
+    let end = await start();
+    if (end.kind === "died") {
+      // The death of the machine itself says nothing of the tests, so they run again: once, and it is told.
+      print(`the machine died: ${end.reason}\n${end.consoleTail}\nit is started again\n`);
+      end = await start();
+    }
     switch (end.kind) {
       case "exit": {
         const part = readTotals(totalsFile);

@@ -116,6 +116,7 @@ async function start(
     },
     writeDown: async (spawned) => {
       record = { ...record, process: spawned.identity };
+      // Not synced: what a power cut takes from the record it takes from the processes too.
       await writeRecord(layout.record, record, { durable: false });
     },
   });
