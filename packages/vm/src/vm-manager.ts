@@ -4,6 +4,7 @@ import { adoptMachine } from "./adopt-vm.ts";
 import { changeBalloon } from "./change-balloon.ts";
 import type { DefaultsContext } from "./config/defaults.ts";
 import { isVmId } from "./config/ids.ts";
+import { isRecord } from "./config/value-check.ts";
 import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
 import { destroyMachine } from "./destroy-vm.ts";
 import { hasVanished } from "./directory.ts";
@@ -73,9 +74,9 @@ export class VmManager {
     snapshotDirectory: string,
     options: RestoreOptions = {},
   ): Promise<Vm> {
-    const resolved = await resolveConfig({ ...config, snapshotDirectory }, "restore", () =>
-      this.#defaults(),
-    );
+    // A string would be spread into its letters: what is no object is told as it is.
+    const restored = isRecord(config) ? { ...config, snapshotDirectory } : config;
+    const resolved = await resolveConfig(restored, "restore", () => this.#defaults());
     const manifest = await readSnapshot(snapshotDirectory);
     const reason =
       options.reason ??

@@ -4,6 +4,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { rejectsWithCode } from "@virga/testkit";
+import type { ConfigProblem } from "../src/config/problem.ts";
 import type { VmConfig } from "../src/config/vm-config.ts";
 import type { VirgaErrorCode } from "../src/errors.ts";
 import { assertNothing, drivers, withFake, type FakeBench } from "./with-fake.ts";
@@ -78,6 +79,48 @@ test("every problem of a configuration is reported at once, with path, value and
       assert.match(all.message, new RegExp(field));
     const unknown = { ...bench.config("vm"), memory: 512 } as VmConfig;
     await rejectsWithCode(bench.manager.create(unknown), "INVALID_CONFIG", /memory/);
+    assertUntouched(bench);
+  });
+});
+
+test("what is of the wrong kind is refused as any other value", async (t) => {
+  await withFake(t, driver, {}, async (bench) => {
+    const { manager, config, place } = bench;
+    const disk = { id: "data", path: "/x" };
+    const wrong: [Record<string, unknown>, string][] = [
+      [{ disks: "x" }, "disks"],
+      [{ disks: {} }, "disks"],
+      [{ disks: [disk, null] }, "disks[1]"],
+      [{ kernelArguments: "quiet" }, "kernelArguments"],
+      [{ networkNamespace: 5 }, "networkNamespace"],
+      [{ network: null }, "network"],
+      [{ network: "x" }, "network"],
+      [{ rootfs: null }, "rootfs"],
+      [{ rootfs: "/x" }, "rootfs"],
+      [{ timeouts: null }, "timeouts"],
+    ];
+    const absent = join(place.scratch, "absent");
+    for (const [more, path] of wrong) {
+      const bad = { ...config("vm"), ...more } as VmConfig;
+      for (const call of [manager.create(bad), manager.createFromSnapshot(bad, absent)]) {
+        const error = await rejectsWithCode(call, "INVALID_CONFIG");
+        const problems = error.details["problems"] as ConfigProblem[];
+        assert.deepEqual(
+          problems.map((problem) => problem.path),
+          [path],
+          JSON.stringify(more),
+        );
+      }
+    }
+    for (const none of [undefined, null, "vm", []]) {
+      const bad = none as unknown as VmConfig;
+      await rejectsWithCode(manager.create(bad), "INVALID_CONFIG", /config is .*an object/);
+      const clone = manager.createFromSnapshot(bad, absent);
+      await rejectsWithCode(clone, "INVALID_CONFIG", /config is .*an object/);
+    }
+    const nowhere = undefined as unknown as string;
+    const clone = manager.createFromSnapshot(config("vm"), nowhere);
+    await rejectsWithCode(clone, "INVALID_CONFIG", /snapshotDirectory is missing/);
     assertUntouched(bench);
   });
 });

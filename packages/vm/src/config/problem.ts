@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { VirgaError } from "../errors.ts";
 
 /** One thing wrong with a configuration. */
@@ -11,8 +12,17 @@ export interface ConfigProblem {
 
 function show(value: unknown): string {
   if (value === undefined) return "missing";
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? typeof value);
+  const text = typeof value === "number" ? String(value) : inJson(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function inJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    // A circle, or a bigint.
+    return inspect(value, { breakLength: Infinity });
+  }
 }
 
 /** All problems as one error, so that they can be mended at once. */

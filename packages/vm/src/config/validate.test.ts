@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import fc from "fast-check";
+import { isVirgaError } from "../errors.ts";
+import { applyDefaults } from "./defaults.ts";
+import { configError } from "./problem.ts";
 import { validateConfig } from "./validate.ts";
 import type { VmConfig } from "./vm-config.ts";
 
@@ -67,8 +71,10 @@ test("unknown fields are refused, not ignored", () => {
 });
 
 test("a kernel is needed to boot, not to restore", () => {
-  assert.deepEqual(paths({ kernel: undefined }), ["kernel"]);
-  assert.deepEqual(paths({ kernel: undefined }, "restore"), []);
+  const clone = { kernel: undefined, snapshotDirectory: "/s" };
+  assert.deepEqual(paths(clone), ["kernel"]);
+  assert.deepEqual(paths(clone, "restore"), []);
+  assert.deepEqual(paths({}, "restore"), ["snapshotDirectory"]);
 });
 
 test("disk ids are unique and leave the root disk's alone", () => {
@@ -109,4 +115,125 @@ test("the control socket has a plain name that no other file of the VM has", () 
     assert.deepEqual(paths({ socketPath }), ["socketPath"], JSON.stringify(socketPath));
   for (const socketPath of ["api.sock", "a", "a".repeat(32)])
     assert.deepEqual(paths({ socketPath }), [], socketPath);
+});
+
+test("what is no object or no list is one problem, at its own path", () => {
+  const disk = { id: "d", path: "/d" };
+  const cases: [Record<string, unknown>, string][] = [
+    [{ disks: "x" }, "disks"],
+    [{ disks: {} }, "disks"],
+    [{ disks: null }, "disks"],
+    [{ disks: [disk, null] }, "disks[1]"],
+    [{ disks: [[disk]] }, "disks[0]"],
+    [{ disks: Array.from({ length: 17 }, (_, n) => ({ ...disk, id: `d${n}` })) }, "disks.length"],
+    [{ kernelArguments: "quiet" }, "kernelArguments"],
+    [{ kernelArguments: null }, "kernelArguments"],
+    [{ kernelArguments: [null] }, "kernelArguments[0]"],
+    [{ networkNamespace: 5 }, "networkNamespace"],
+    [{ networkNamespace: null }, "networkNamespace"],
+    [{ network: null }, "network"],
+    [{ network: "x" }, "network"],
+    [{ network: [] }, "network"],
+    [{ rootfs: null }, "rootfs"],
+    [{ rootfs: "/x" }, "rootfs"],
+    [{ timeouts: null }, "timeouts"],
+    [{ timeouts: "5s" }, "timeouts"],
+    [{ timeouts: 5 }, "timeouts"],
+  ];
+  for (const [change, path] of cases)
+    assert.deepEqual(paths(change), [path], JSON.stringify(change));
+});
+
+test("a configuration that is no object is one problem", () => {
+  for (const config of [undefined, null, "vm", 5, true, [], [good]]) {
+    const problems = validateConfig(config, "boot");
+    assert.deepEqual(
+      problems.map(({ path, value }) => [path, value]),
+      [["config", config]],
+    );
+  }
+});
+
+/** A good configuration with every field. */
+const full = {
+  ...good,
+  templateId: "t",
+  hypervisor: "qemu",
+  binary: "/bin/vmm",
+  initramfs: "/i",
+  rootfs: { path: "/r", readonly: true },
+  disks: [{ id: "d", path: "/d", readonly: false }],
+  vcpus: 1,
+  memoryMib: 64,
+  memoryForm: "file",
+  networkNamespace: "ns",
+  network: {
+    tap: "tap0",
+    mac: "02:00:00:00:00:01",
+    guestAddress: "10.0.0.2",
+    gateway: "10.0.0.1",
+    mask: "255.0.0.0",
+  },
+  kernelArguments: ["quiet"],
+  initPath: "/init",
+  socketPath: "s",
+  vmDirectory: "/v",
+  snapshotDirectory: "/s",
+  guestChannel: true,
+  balloon: false,
+  console: true,
+  restoreMode: "copy",
+  timeouts: {
+    launchMs: 1,
+    callMs: 1,
+    longCallMs: 1,
+    shutdownMs: 1,
+    terminateMs: 1,
+    lockMs: 1,
+  },
+};
+
+/** Every place of a value: of itself, and of what is in it. */
+function placesOf(value: unknown, place: readonly string[] = []): (readonly string[])[] {
+  if (typeof value !== "object" || value === null) return [place];
+  return [
+    place,
+    ...Object.entries(value).flatMap(([key, part]) => placesOf(part, [...place, key])),
+  ];
+}
+
+function put(value: unknown, [key, ...rest]: readonly string[], given: unknown): unknown {
+  if (key === undefined) return given;
+  const copy = structuredClone(value) as Record<string, unknown>;
+  copy[key] = put(copy[key], rest, given);
+  return copy;
+}
+
+test("no JSON value at any place of a configuration gives anything but problems", () => {
+  assert.deepEqual(validateConfig(full, "boot"), []);
+  const change = fc.tuple(fc.constantFrom(...placesOf(full)), fc.jsonValue());
+  fc.assert(
+    fc.property(change, fc.constantFrom("boot", "restore"), ([place, given], purpose) => {
+      const config = put(full, place, given);
+      const problems = validateConfig(config, purpose);
+      if (problems.length > 0) {
+        const error = configError(problems);
+        assert.ok(isVirgaError(error) && error.code === "INVALID_CONFIG");
+        assert.ok(problems.every(({ allowed }) => allowed.length > 3));
+        return;
+      }
+      const resolved = applyDefaults(config as VmConfig, { directory: "/vms", isolated: true });
+      assert.equal(resolved.sandboxId, (config as VmConfig).sandboxId);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("what JSON cannot say is shown all the same", () => {
+  const circular: unknown[] = [];
+  circular.push(circular);
+  for (const vcpus of [5n, circular, Symbol("x"), () => 5]) {
+    const error = configError(validateConfig({ ...good, vcpus }, "boot"));
+    assert.match(error.message, /^Invalid VM configuration: vcpus is .+, allowed is a whole/);
+  }
 });

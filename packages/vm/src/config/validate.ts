@@ -2,9 +2,11 @@ import { isSocketName } from "../directory.ts";
 import { DEFAULT_TIMEOUTS } from "./defaults.ts";
 import { isDiskId, isVmId } from "./ids.ts";
 import type { ConfigProblem } from "./problem.ts";
-import type { VmConfig } from "./vm-config.ts";
+import { ValueCheck, type Unchecked } from "./value-check.ts";
+import type { DiskConfig, NetworkConfig, TimeoutConfig, VmConfig } from "./vm-config.ts";
 
 const MAX_MEMORY_MIB = 16 * 1024 * 1024;
+const MAX_DISKS = 16;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/iu;
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/u;
 const DEVICE = /^[a-zA-Z0-9_.-]{1,15}$/u;
@@ -21,65 +23,18 @@ const PARTS = {
   rootfs: ["path", "readonly"],
   disk: ["id", "path", "readonly"],
   network: ["tap", "mac", "guestAddress", "gateway", "mask"],
-  timeouts: Object.keys(DEFAULT_TIMEOUTS),
+  timeouts: Object.keys(DEFAULT_TIMEOUTS) as (keyof TimeoutConfig)[],
 } as const;
 
-class Check {
-  readonly problems: ConfigProblem[] = [];
-
-  that(ok: boolean, path: string, value: unknown, allowed: string): void {
-    if (!ok) this.problems.push({ path, value, allowed });
-  }
-
-  /** A field that nobody reads is a slip: its value would be ignored. */
-  fields(prefix: string, value: object, known: readonly string[]): void {
-    for (const [key, given] of Object.entries(value))
-      this.that(known.includes(key), `${prefix}${key}`, given, "no such field");
-  }
-
-  integer(path: string, value: unknown, minimum: number, maximum: number): void {
-    if (value === undefined) return;
-    const ok =
-      Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum;
-    this.that(ok, path, value, `a whole number from ${minimum} to ${maximum}`);
-  }
-
-  path(path: string, value: unknown): void {
-    if (value === undefined) return;
-    const ok =
-      typeof value === "string" &&
-      value.startsWith("/") &&
-      !value.includes("\0") &&
-      value.length < 4096;
-    this.that(ok, path, value, "an absolute path");
-  }
-
-  oneOf(path: string, value: unknown, allowed: readonly string[]): void {
-    if (value === undefined) return;
-    this.that(
-      typeof value === "string" && allowed.includes(value),
-      path,
-      value,
-      allowed.join(" or "),
-    );
-  }
-
-  flag(path: string, value: unknown): void {
-    this.that(value === undefined || typeof value === "boolean", path, value, "true or false");
-  }
-
-  pattern(path: string, value: unknown, pattern: RegExp, allowed: string): void {
-    if (value === undefined) return;
-    this.that(typeof value === "string" && pattern.test(value), path, value, allowed);
-  }
-}
+type Image = Pick<DiskConfig, "path" | "readonly">;
 
 /** Every problem of a configuration at once; empty when there is none. Looks at the values only, not at the host. */
 export function validateConfig(
-  config: VmConfig,
+  config: unknown,
   purpose: "boot" | "restore",
 ): readonly ConfigProblem[] {
-  const check = new Check();
+  const check = new ValueCheck();
+  if (!check.record<VmConfig>("config", config)) return check.problems;
   check.fields("", config, KNOWN);
   check.that(
     isVmId(config.sandboxId),
@@ -89,8 +44,8 @@ export function validateConfig(
   );
   check.oneOf("hypervisor", config.hypervisor, HYPERVISORS);
   check.path("binary", config.binary);
-  if (purpose === "boot")
-    check.that(config.kernel !== undefined, "kernel", config.kernel, "the path of a kernel image");
+  if (purpose === "boot") check.given("kernel", config.kernel, "the path of a kernel image");
+  else check.given("snapshotDirectory", config.snapshotDirectory, "the path of a snapshot");
   for (const key of ["kernel", "initramfs", "vmDirectory", "snapshotDirectory"] as const)
     check.path(key, config[key]);
   check.integer("vcpus", config.vcpus, 1, 255);
@@ -110,77 +65,77 @@ export function validateConfig(
     /^[\w.:-]{1,128}$/u,
     "at most 128 of letters, digits and _ . : -",
   );
-  if (config.networkNamespace !== undefined) {
-    const ok =
-      /^(?:\/[^\0]+|[a-zA-Z0-9_.-]{1,64})$/u.test(config.networkNamespace) &&
-      !config.networkNamespace.includes("..");
-    check.that(
-      ok,
-      "networkNamespace",
-      config.networkNamespace,
-      "an absolute path or a name below /run/netns",
-    );
-  }
+  check.pattern(
+    "networkNamespace",
+    config.networkNamespace,
+    /^(?!.*\.\.)(?:\/[^\0]+|[a-zA-Z0-9_.-]{1,64})$/su,
+    "an absolute path or a name below /run/netns",
+  );
   validateBoot(check, config);
   validateDisks(check, config);
   validateNetwork(check, config);
-  const timeouts = config.timeouts ?? {};
-  check.fields("timeouts.", timeouts, PARTS.timeouts);
-  for (const key of PARTS.timeouts)
-    check.integer(`timeouts.${key}`, timeouts[key as keyof typeof timeouts], 1, 86_400_000);
+  validateTimeouts(check, config.timeouts);
   return check.problems;
 }
 
-function validateBoot(check: Check, config: VmConfig): void {
+function validateTimeouts(check: ValueCheck, timeouts: unknown): void {
+  if (timeouts === undefined || !check.record<TimeoutConfig>("timeouts", timeouts)) return;
+  check.fields("timeouts.", timeouts, PARTS.timeouts);
+  for (const key of PARTS.timeouts) check.integer(`timeouts.${key}`, timeouts[key], 1, 86_400_000);
+}
+
+function validateBoot(check: ValueCheck, config: Unchecked<VmConfig>): void {
   const word = /^[\x21-\x7e]{1,512}$/u;
-  if (config.initPath !== undefined)
-    check.pattern(
-      "initPath",
-      config.initPath,
-      /^\/[\x21-\x7e]{1,255}$/u,
-      "an absolute path without spaces",
-    );
-  for (const [index, argument] of (config.kernelArguments ?? []).entries()) {
-    check.pattern(`kernelArguments[${index}]`, argument, word, "one word of printable characters");
+  check.pattern(
+    "initPath",
+    config.initPath,
+    /^\/[\x21-\x7e]{1,255}$/u,
+    "an absolute path without spaces",
+  );
+  const { kernelArguments = [] } = config;
+  if (!check.list("kernelArguments", kernelArguments)) return;
+  for (const [index, argument] of kernelArguments.entries()) {
+    const path = `kernelArguments[${index}]`;
+    if (check.given(path, argument, "one word of printable characters"))
+      check.pattern(path, argument, word, "one word of printable characters");
   }
 }
 
-function validateDisks(check: Check, config: VmConfig): void {
-  if (config.rootfs !== undefined) {
-    check.fields("rootfs.", config.rootfs, PARTS.rootfs);
-    check.that(
-      config.rootfs.path !== undefined,
-      "rootfs.path",
-      config.rootfs.path,
-      "an absolute path",
-    );
-    check.path("rootfs.path", config.rootfs.path);
-    check.flag("rootfs.readonly", config.rootfs.readonly);
+function validateDisks(check: ValueCheck, config: Unchecked<VmConfig>): void {
+  const { rootfs, disks = [] } = config;
+  if (rootfs !== undefined && check.record<Image>("rootfs", rootfs)) {
+    check.fields("rootfs.", rootfs, PARTS.rootfs);
+    validateImage(check, "rootfs.", rootfs);
   }
-  const seen = new Set<unknown>(config.rootfs === undefined ? [] : ["rootfs"]);
-  const disks = config.disks ?? [];
-  check.that(disks.length <= 16, "disks.length", disks.length, "at most 16");
-  for (const [index, disk] of disks.entries()) {
-    check.fields(`disks[${index}].`, disk, PARTS.disk);
+  if (!check.list("disks", disks)) return;
+  check.that(disks.length <= MAX_DISKS, "disks.length", disks.length, `at most ${MAX_DISKS}`);
+  const seen = new Set<unknown>(rootfs === undefined ? [] : ["rootfs"]);
+  for (const [index, disk] of disks.slice(0, MAX_DISKS).entries()) {
+    const path = `disks[${index}]`;
+    if (!check.record<DiskConfig>(path, disk)) continue;
+    check.fields(`${path}.`, disk, PARTS.disk);
     check.that(
       isDiskId(disk.id) && !seen.has(disk.id),
-      `disks[${index}].id`,
+      `${path}.id`,
       disk.id,
       "1 to 16 of a-z, 0-9 and -, unique, not `rootfs`",
     );
     seen.add(disk.id);
-    check.that(disk.path !== undefined, `disks[${index}].path`, disk.path, "an absolute path");
-    check.path(`disks[${index}].path`, disk.path);
-    check.flag(`disks[${index}].readonly`, disk.readonly);
+    validateImage(check, `${path}.`, disk);
   }
 }
 
-function validateNetwork(check: Check, config: VmConfig): void {
-  const network = config.network;
-  if (network === undefined) return;
+function validateImage(check: ValueCheck, prefix: string, image: Unchecked<Image>): void {
+  if (check.given(`${prefix}path`, image.path, "an absolute path"))
+    check.path(`${prefix}path`, image.path);
+  check.flag(`${prefix}readonly`, image.readonly);
+}
+
+function validateNetwork(check: ValueCheck, config: Unchecked<VmConfig>): void {
+  const { network } = config;
+  if (network === undefined || !check.record<NetworkConfig>("network", network)) return;
   check.fields("network.", network, PARTS.network);
-  check.that(
-    config.networkNamespace !== undefined,
+  check.given(
     "networkNamespace",
     config.networkNamespace,
     "the namespace that holds the TAP device",
