@@ -31,7 +31,7 @@ export interface EnsureTemplateOptions {
   readonly parts: TemplateParts;
   /** Makes the snapshot at this path, which does not exist. When it rejects, nothing is left of it. */
   readonly build: (snapshotDirectory: string) => Promise<void>;
-  /** Called once when another process is making it. */
+  /** Called once when another process is making it, or looks at the same moment whether it is there. */
   readonly onWait?: () => void;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds to wait for another process that is making it. Default 10 minutes. */
