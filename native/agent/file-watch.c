@@ -16,8 +16,8 @@
 enum {
   EVENTS_SIZE = 65536,
   PATH_SIZE = 2 * PATH_MAX,
-  /* How long the other half of a renaming may take to come. */
-  PAIR_MS = 100,
+  /* How long the other half of a renaming may take to come: the kernel tells both, but whoever renames may be held up between them. */
+  PAIR_MS = 1000,
   DEPTH_MOST = 200,
   WANTED = IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_EXCL_UNLINK,
   SELF = IN_DELETE_SELF | IN_MOVE_SELF,

@@ -27,9 +27,8 @@ describe("agent", { skip: compilerSkip }, () => {
     given.destroy();
     assert.ok((await client.ports()).some((listed) => listed.port === port));
     await client.sync();
-    server.close();
-    await once(server, "close");
-    await assert.rejects(client.tunnel(port), matching("GUEST_REFUSED", /refused/u));
+    // Nobody's: one that was free a moment ago may be another test's by now.
+    await assert.rejects(client.tunnel(1), matching("GUEST_REFUSED", /refused/u));
     const cases: [object, RegExp][] = [
       [{}, /port is not/u],
       [{ port: 65_536 }, /port is not/u],

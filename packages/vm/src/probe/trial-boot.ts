@@ -21,7 +21,10 @@ export interface TrialBootOptions {
   readonly launcher: string;
   /** The kernel real guests will run: some KVMs run tiny test programs and hang ordinary kernels. */
   readonly kernel: string;
+  /** How long the guest's start may take. */
   readonly timeoutMs: number;
+  /** How long the started guest may take for its boot. Default: `timeoutMs`. */
+  readonly bootTimeoutMs?: number;
   readonly logger: Logger;
   readonly signal?: AbortSignal | undefined;
 }
@@ -34,6 +37,7 @@ const MEMORY_MIB = 128;
  */
 export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
   const { driver, binary, kernel, timeoutMs, logger, signal } = options;
+  const bootTimeoutMs = options.bootTimeoutMs ?? timeoutMs;
   await sweepTrialDirectories((stale) => clear(managerOf(options, stale))).catch(
     (error: unknown) => {
       logger.warn({ error }, "cannot remove what an earlier trial boot left");
@@ -60,13 +64,13 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
       },
       { signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]) },
     );
-    const waited = sleep(timeoutMs, undefined, { signal: ends }).catch(() => undefined);
+    const waited = sleep(bootTimeoutMs, undefined, { signal: ends }).catch(() => undefined);
     const exit = await Promise.race([vm.exited, waited]);
     signal?.throwIfAborted();
     if (exit === undefined)
       return {
         ok: false,
-        reason: `a guest did not finish its boot within ${timeoutMs} ms (it hangs)`,
+        reason: `a guest did not finish its boot within ${bootTimeoutMs} ms (it hangs)`,
       };
     if (exit.reason === "guest-panic" || exit.reason === "guest-reboot")
       return { ok: true, reason: "a trial guest ran" };

@@ -39,6 +39,21 @@ async function refusal(running: Promise<unknown>, code: VirgaErrorCode, words: R
   return error;
 }
 
+/** Lets the deadline of a session pass once the monitor has got there: no slowness of the machine can make it pass earlier. */
+async function timesOut(
+  context: TestContext,
+  start: () => Promise<unknown>,
+  isThere: () => boolean,
+  words: RegExp,
+): Promise<void> {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const refused = refusal(start(), "TIMEOUT", words);
+  while (!isThere()) await new Promise(setImmediate);
+  context.mock.timers.tick(LONG_MS);
+  await refused;
+  context.mock.timers.reset();
+}
+
 async function noClients(fake: FakeQmp): Promise<void> {
   while (fake.clients.size > 0) await new Promise(setImmediate);
 }
@@ -80,16 +95,23 @@ test("what a command caused is known with its answer", async (context) => {
 
 test("only queries are sent before the monitor serves us", async (context) => {
   const { path, fake } = await monitor(context, { greeting: null });
-  await refusal(
-    withQmp(path, { timeoutMs: SHORT_MS }, (session) => session.execute("stop")),
-    "TIMEOUT",
+  const stop = (session: QmpSession): Promise<unknown> => session.execute("stop");
+  await timesOut(
+    context,
+    () => withQmp(path, { timeoutMs: LONG_MS }, stop),
+    () => [...fake.clients].some(({ bytesRead }) => bytesRead > 0),
     /greeting/,
   );
   await noClients(fake);
   assert.deepEqual(fake.commands, []);
   const both = (session: QmpSession): Promise<unknown> =>
     Promise.all([session.execute("query-uuid"), session.execute("query-version")]);
-  await refusal(withQmp(path, { timeoutMs: SHORT_MS }, both), "TIMEOUT", /greeting/);
+  await timesOut(
+    context,
+    () => withQmp(path, { timeoutMs: LONG_MS }, both),
+    () => fake.commands.length === 2,
+    /greeting/,
+  );
   await noClients(fake);
   assert.deepEqual(fake.commands, ["query-uuid", "query-version"]);
 });
@@ -126,16 +148,23 @@ test("nobody listening is HYPERVISOR_EXITED", async (context) => {
 
 test("a monitor without a greeting is a TIMEOUT that says so", async (context) => {
   const { path, fake } = await monitor(context, { greeting: null });
-  await refusal(withQmp(path, { timeoutMs: SHORT_MS }, status), "TIMEOUT", /greeting.*one client/);
+  await timesOut(
+    context,
+    () => withQmp(path, { timeoutMs: LONG_MS }, status),
+    () => fake.commands.length === 1,
+    /greeting.*one client/,
+  );
   await noClients(fake);
 });
 
 test("a command without an answer is a TIMEOUT naming it", async (context) => {
   const { path, fake } = await monitor(context, { handler: () => undefined });
-  await refusal(
-    withQmp(path, { timeoutMs: SHORT_MS }, status),
-    "TIMEOUT",
-    /executing query-status/,
+  // No query: one would be sent before the greeting has been read.
+  await timesOut(
+    context,
+    () => withQmp(path, { timeoutMs: LONG_MS }, (session) => session.execute("stop")),
+    () => fake.commands.length === 1,
+    /executing stop/,
   );
   await noClients(fake);
 });
