@@ -6,6 +6,7 @@ import { removeIntents, writeIntent } from "./intent.ts";
 import type { Machine } from "./machine.ts";
 import { readSnapshot } from "./snapshot/check.ts";
 import { hostCpu } from "./snapshot/host-cpu.ts";
+import { firstMissingParent, removeMadeParents } from "./snapshot/made-parents.ts";
 import { MANIFEST_FORMAT } from "./snapshot/manifest.ts";
 import type { SnapshotManifest } from "./snapshot/manifest.ts";
 import { checkDestination, fillTemporary, publish, temporaryFor } from "./snapshot/publish.ts";
@@ -65,10 +66,15 @@ export async function snapshotMachine(
     await rm(layout.host.out, { recursive: true, force: true });
     await mkdir(layout.host.out, { mode: 0o700 });
   };
-  await operation.step("check", () => checkDestination(directory));
+  const parent = await operation.step("check", async () => {
+    await checkDestination(directory);
+    return firstMissingParent(temporary);
+  });
+  if (parent !== undefined)
+    undo.add("remove the directories above", () => removeMadeParents(temporary, parent));
   undo.add("remove the temporary directory", () => removeIntents(layout.intent));
   await operation.step("intent", () =>
-    writeIntent(layout.intent, { operation: "snapshot", temporary }),
+    writeIntent(layout.intent, { operation: "snapshot", temporary, parent }),
   );
   undo.add("empty the VMM's output directory", clearOut);
   await operation.step("clear", async () => {

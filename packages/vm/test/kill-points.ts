@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   countLeaks,
@@ -107,7 +107,8 @@ export async function killAt(
     const launcher = await subject.launcher();
     const config = await subject.config(place, "vm");
     const { operation } = one;
-    const snapshot = operation === "restore" ? from : join(place.scratch, "snapshot");
+    const snapshot =
+      operation === "restore" ? from : join(place.scratch, "parent", "nested", "snapshot");
     const first = await managerOn(subject, place);
     let counted = 0;
     if (one.before !== undefined) {
@@ -184,12 +185,14 @@ async function checkAfter(
     await countsOn(subject.guest, vm, counted);
   }
   if (one.operation === "snapshot") {
-    if (existsSync(snapshot)) await readSnapshot(snapshot);
-    else assert.ok(wasKilled);
-    assert.deepEqual(
-      readdirSync(place.scratch).filter((name) => name.startsWith(".")),
-      [],
-    );
+    if (existsSync(snapshot)) {
+      await readSnapshot(snapshot);
+      assert.deepEqual(readdirSync(dirname(snapshot)), ["snapshot"]);
+    } else {
+      assert.ok(wasKilled);
+      // Nor is there anything that was made for it to lie in.
+      assert.ok(!existsSync(join(place.scratch, "parent")));
+    }
   }
   await vm?.destroy();
   assert.deepEqual(await manager.recover(), new Map());
