@@ -13,7 +13,7 @@ export type { Behaviour, CallRule, FakeCall, FakeName } from "./fakes/behaviour.
 export type { CallEvent } from "./fakes/call-log.ts";
 export { fakeHypervisor, type FakeHypervisor } from "./fakes/fake-hypervisor.ts";
 export { makePlace, removePlace, settledLeaks, withLeakCheck } from "./leaks/leak-check.ts";
-export { countLeaks, describeLeaks, type LeakCount, type TestPlace } from "./leaks/leak-count.ts";
+export type { LeakCount, TestPlace } from "./leaks/leak-count.ts";
 export type { LeakedProcess } from "./leaks/process-leaks.ts";
 export { patientMs, patientTimeouts } from "./patience.ts";
 export { dockerRegistry, dockerRegistryMissing } from "./docker-registry.ts";

@@ -41,7 +41,7 @@ export async function withLeakCheck(
   t.signal.addEventListener("abort", tell);
   try {
     await body(place);
-    const leaks = await settledLeaks(place, descriptors);
+    const leaks = await settledLeaks(place, { descriptors });
     if (leaks.length > 0) throw new Error(`${t.name} left behind:\n  ${leaks.join("\n  ")}`);
   } catch (error) {
     tell();
@@ -78,14 +78,20 @@ export async function removePlace(place: TestPlace): Promise<void> {
   rmSync(place.root, { recursive: true, force: true });
 }
 
+/** How to look for leaks. */
+interface LeakOptions {
+  /** Those of this process that were open before the test. */
+  readonly descriptors?: readonly string[];
+  /** Whether every descendant of this process is the test's. Default true. */
+  readonly descendants?: boolean;
+}
+
 /** What leaked, once it has had time to end. */
-export async function settledLeaks(
-  place: TestPlace,
-  descriptors?: readonly string[],
-): Promise<string[]> {
+export async function settledLeaks(place: TestPlace, options: LeakOptions = {}): Promise<string[]> {
+  const { descriptors, descendants = true } = options;
   const deadline = performance.now() + SETTLE_MS;
   for (;;) {
-    const leaks = describeLeaks(countLeaks(place));
+    const leaks = describeLeaks(countLeaks(place, { descendants }));
     if (descriptors !== undefined) {
       leaks.push(
         ...additions(descriptors, openDescriptors()).map((target) => `descriptor of ${target}`),
