@@ -4,12 +4,28 @@ import type { SetupCommandOptions } from "./commands/setup.ts";
 import { addImageCommands } from "./commands/image.ts";
 import { runCommand } from "./commands/run.ts";
 import { EXIT } from "./exit-code.ts";
+import { examples } from "./output/examples.ts";
 import { reportError } from "./output/report-error.ts";
 import { VERSION } from "./version.ts";
 
-/** Runs the command line and gives its exit code. Each command is loaded when it is run: process start is part of every command. */
+/** Runs the command line and gives its exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
   let exitCode = 0;
+  const program = makeProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Help and version end by an error too, with code 0; everything else commander finds is wrong usage.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+    return reportError(error);
+  }
+}
+
+/** The command line with all its commands; `done` is told the exit code of the one that ran. Each is loaded when it is run: process start is part of every command. */
+export function makeProgram(done: (exitCode: number) => void): Command {
   const program = new Command("virga")
     .description("Run untrusted code in microVM sandboxes")
     .version(VERSION)
@@ -23,12 +39,10 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .addHelpText("after", examples("virga run -- uname -a", "virga doctor"));
   const run = runCommand(async (settings) => {
     const { runInSandbox } = await import("./run/run-in-sandbox.ts");
-    exitCode = await runInSandbox(settings);
+    done(await runInSandbox(settings));
   });
   program.addCommand(run.copyInheritedSettings(program));
-  addImageCommands(program, (code) => {
-    exitCode = code;
-  });
+  addImageCommands(program, done);
   program
     .command("setup")
     .description("make this machine able to run VMs; safe to repeat")
@@ -53,7 +67,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     )
     .action(async (options: SetupCommandOptions) => {
       const { setupCommand } = await import("./commands/setup.ts");
-      exitCode = await setupCommand(options);
+      done(await setupCommand(options));
     });
   program
     .command("doctor")
@@ -62,18 +76,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .addHelpText("after", examples("virga doctor", "virga doctor --json | jq .chosen"))
     .action(async (options: DoctorCommandOptions) => {
       const { doctorCommand } = await import("./commands/doctor.ts");
-      exitCode = await doctorCommand(options);
+      done(await doctorCommand(options));
     });
-  try {
-    await program.parseAsync(args, { from: "user" });
-    return exitCode;
-  } catch (error) {
-    // Help and version end by an error too, with code 0; everything else commander finds is wrong usage.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-    return reportError(error);
-  }
-}
-
-function examples(...commands: readonly string[]): string {
-  return `\nExamples:\n${commands.map((command) => `  ${command}`).join("\n")}`;
+  return program;
 }

@@ -53,8 +53,8 @@ test("an update of the kernel and a kernel of the user's own exclude each other"
   }
 });
 
-test("every command has help with examples, on standard output", () => {
-  for (const args of [["--help"], ["run", "--help"], ["setup", "--help"], ["doctor", "--help"]]) {
+test("help is on standard output", () => {
+  for (const args of [["--help"], ["run", "--help"], ["image", "ls", "--help"]]) {
     const result = virga(args);
     assert.equal(result.status, 0);
     assert.match(result.stdout, /^Usage: virga [^]*\nExamples:\n {2}\S*/);

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addVariable, guestDirectory } from "../run/parse-values.ts";
+import { examples } from "../output/examples.ts";
 import type { BuildFlags } from "./image/build.ts";
 import type { PullFlags } from "./image/pull.ts";
 
@@ -9,7 +10,10 @@ interface JsonFlag {
 
 /** Adds `virga image` with its commands; `done` is told each one's exit code. Each is loaded when it is run. */
 export function addImageCommands(program: Command, done: (exitCode: number) => void): void {
-  const image = program.command("image").description("make, list and remove what sandboxes hold");
+  const image = program
+    .command("image")
+    .description("make, list and remove what sandboxes hold")
+    .addHelpText("after", examples("virga image pull debian:12", "virga image ls"));
   image
     .command("build")
     .description("make an image of a directory or a tar file (plain, gzip, xz or zstd)")
@@ -27,10 +31,10 @@ export function addImageCommands(program: Command, done: (exitCode: number) => v
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      `
-Examples:
-  virga image build tools --from ./rootfs
-  virga image build web --from rootfs.tar.zst -w /srv -e PORT=80 -- /srv/serve`,
+      examples(
+        "virga image build tools --from ./rootfs",
+        "virga image build web --from rootfs.tar.zst -w /srv -e PORT=80 -- /srv/serve",
+      ),
     )
     .action(async (name: string, command: readonly string[], flags: BuildFlags) => {
       const { imageBuild } = await import("./image/build.ts");
@@ -44,10 +48,7 @@ Examples:
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      `
-Examples:
-  virga image pull debian:12
-  virga image pull oci:./layout:v1 --name app`,
+      examples("virga image pull debian:12", "virga image pull oci:./layout:v1 --name app"),
     )
     .action(async (reference: string, flags: PullFlags) => {
       const { imagePull } = await import("./image/pull.ts");
@@ -57,6 +58,7 @@ Examples:
     .command("ls")
     .description("list images")
     .option("--json", "print a JSON array")
+    .addHelpText("after", examples("virga image ls", "virga image ls --json | jq '.[].names'"))
     .action(async (flags: JsonFlag) => {
       const { imageLs } = await import("./image/ls.ts");
       done(await imageLs(flags.json === true));
@@ -66,6 +68,10 @@ Examples:
     .description("tell what an image is and what commands in it start with")
     .argument("<image>", "name, digest, or the beginning of a digest")
     .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      examples("virga image info debian", "virga image info 4f2c --json | jq .user"),
+    )
     .action(async (name: string, flags: JsonFlag) => {
       const { imageInfo } = await import("./image/info.ts");
       done(await imageInfo(name, flags.json === true));
@@ -75,6 +81,7 @@ Examples:
     .description("remove a name, and the image when it has no other; by digest, all of it")
     .argument("<image...>", "names or digests")
     .option("--json", "print a JSON array")
+    .addHelpText("after", examples("virga image rm tools", "virga image rm tools web"))
     .action(async (names: readonly string[], flags: JsonFlag) => {
       const { imageRm } = await import("./image/rm.ts");
       done(await imageRm(names, flags.json === true));
