@@ -22,8 +22,11 @@ static void write_entry(int directory, const char *name, const struct stat *stat
   const char *leads_to = NULL;
   if (S_ISLNK(status->st_mode)) {
     ssize_t length = readlinkat(directory, name, target, sizeof target - 1);
-    target[length > 0 ? length : 0] = 0;
-    leads_to = target;
+    /* One that cannot be read, or is gone by now, has none. */
+    if (length > 0) {
+      target[length] = 0;
+      leads_to = target;
+    }
   }
   write_map(&writer, 1 + file_status_keys(status, leads_to));
   write_key(&writer, "path");

@@ -27,7 +27,7 @@ export interface GuestFileStatus {
   readonly gid: number;
   /** When the content changed last, in nanoseconds since 1970. */
   readonly mtimeNs: bigint;
-  /** Where a symbolic link leads. */
+  /** Where a symbolic link leads; undefined also for one that could not be read. */
   readonly target: GuestName | undefined;
 }
 

@@ -252,6 +252,15 @@ test(
   },
 );
 
+test("a link that may not be read is listed without its target", { skip: rootSkip }, async (t) => {
+  const { files } = await setting(t);
+  // Those of another user's process: all see them, he alone may read them.
+  const entries = await all(files.list(`/proc/${process.pid}`, { user: "daemon" }));
+  const link = entries.find(({ path }) => path === "exe");
+  assert.ok(link?.errno === undefined);
+  assert.deepEqual([link?.type, link?.target], ["link", undefined]);
+});
+
 test("directories, removal, renaming, links", async (t) => {
   const { files, at } = await setting(t);
   await files.mkdir(at("a"), { mode: 0o700 });
