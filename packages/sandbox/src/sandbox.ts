@@ -81,7 +81,7 @@ export class Sandbox implements AsyncDisposable {
     const id = newSandboxId();
     const undo: Undo[] = [];
     try {
-      undo.unshift(await keepImage(image, host.home.images));
+      undo.unshift(await keepImage(image, host.home.images, signal));
       const ownership = await ownVm(host.home, id, "sandbox");
       // A VM that could not be destroyed keeps its record: the next process tries again.
       undo.unshift(async () => {

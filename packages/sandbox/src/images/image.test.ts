@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { tryLock } from "@virga/vm";
 import { DEFAULT_IMAGE, findImage, keepImage } from "./image.ts";
+import { imagePaths } from "./image-paths.ts";
+import { ImageStore } from "./image-store.ts";
 import { storeWith } from "../../test/image-stores.ts";
 
 test("the default image is built in and has no disk", async () => {
@@ -38,4 +41,18 @@ test("an image that was removed after it was found cannot be kept", async (t) =>
   release();
   await store.remove("tools");
   await assert.rejects(keepImage(image, directory), { code: "NOT_FOUND" });
+});
+
+test("an image that another process has for itself for a moment is waited for", async (t) => {
+  const { directory, digest } = await storeWith(t, "tools");
+  const image = await findImage("tools", directory);
+  // As one that sweeps the store has it.
+  const other = tryLock(imagePaths(directory, digest).lock);
+  assert.ok(other);
+  const uses = t.mock.method(ImageStore.prototype, "use").mock;
+  const keeping = keepImage(image, directory);
+  while (uses.callCount() === 0) await new Promise(setImmediate);
+  other.release();
+  (await keeping)();
+  assert.ok(uses.callCount() > 1);
 });

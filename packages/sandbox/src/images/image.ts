@@ -1,4 +1,5 @@
-import { VirgaError } from "@virga/vm";
+import { setTimeout as sleep } from "node:timers/promises";
+import { VirgaError, abortedError } from "@virga/vm";
 import { DEFAULT_GUEST_PATH } from "../explain-start.ts";
 
 /** A read-only root file system and what a command in it starts with. */
@@ -17,6 +18,10 @@ export interface Image {
   /** What runs when the user names no command. */
   readonly command: readonly string[];
 }
+
+/** Whoever has an image alone looks after it, or removes it: neither takes long. */
+const KEEP_MS = 10_000;
+const KEEP_POLL_MS = 20;
 
 /** The image that is used when none is named. */
 export const DEFAULT_IMAGE = "busybox";
@@ -69,13 +74,36 @@ export async function isStored(name: string, directory: string): Promise<boolean
   return (await new ImageStore({ directory }).find(name)) !== undefined;
 }
 
-/** Keeps an image from being removed until what it gives is called. `NOT_FOUND` when it is being removed. */
-export async function keepImage(image: Image, directory: string): Promise<() => void> {
-  if (image.digest === undefined) return () => undefined;
+/**
+ * Keeps an image from being removed until what it gives is called. `NOT_FOUND` when it was removed, `VM_BUSY` when another process has it for itself for ten
+ * seconds, `ABORTED` by the signal.
+ */
+export async function keepImage(
+  image: Image,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<() => void> {
+  const { name, digest } = image;
+  if (digest === undefined) return () => undefined;
   const { ImageStore } = await import("./image-store.ts");
-  const lock = await new ImageStore({ directory }).use(image.digest);
-  if (lock !== undefined) return () => lock.release();
-  throw new VirgaError("NOT_FOUND", `Image "${image.name}" has just been removed`, {
-    details: { image: image.name },
-  });
+  const store = new ImageStore({ directory });
+  const deadline = performance.now() + KEEP_MS;
+  for (;;) {
+    const lock = await store.use(digest);
+    if (lock !== undefined) return () => lock.release();
+    if ((await store.find(digest)) === undefined) {
+      throw new VirgaError("NOT_FOUND", `Image "${name}" has just been removed`, {
+        details: { image: name },
+      });
+    }
+    if (performance.now() >= deadline) {
+      throw new VirgaError(
+        "VM_BUSY",
+        `Cannot use image "${name}": another process has had it for itself for ${KEEP_MS} ms`,
+        { details: { image: name } },
+      );
+    }
+    if (signal?.aborted === true) throw abortedError(`waiting for image "${name}"`, signal);
+    await sleep(KEEP_POLL_MS);
+  }
 }
