@@ -64,6 +64,21 @@ test("an image goes with its last name, or by its digest with all of them", asyn
   assert.deepEqual(await readdir(join(directory, "tags")), []);
 });
 
+test("a name that moves while it is removed goes from where it is then", async (t) => {
+  const { store, digest } = await storeWith(t, "tools");
+  await store.ensure(digest, { name: "kept", build: () => assert.fail("it is there") });
+  const other = digestOf("new");
+  const find = store.find.bind(store);
+  const moved = async (name: string): ReturnType<typeof find> => {
+    const found = await find(name);
+    await store.ensure(other, { name: "tools", build: buildText("new") });
+    return found;
+  };
+  t.mock.method(store, "find", moved, { times: 1 });
+  assert.deepEqual(await store.remove("tools"), { digest: other, names: ["tools"], removed: true });
+  assert.equal((await store.find("kept"))?.record.digest, digest);
+});
+
 test("an image in use is not removed, until its user's release or death", async (t) => {
   const { store, directory, digest } = await storeWith(t, "tools");
   const use = await store.use(digest);

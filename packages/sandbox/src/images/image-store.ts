@@ -60,7 +60,7 @@ export class ImageStore {
 
   /** Finds an image by tag, digest, or the beginning of a digest's digits. `INVALID_ARGUMENT` when several begin so. */
   async find(name: string): Promise<StoredImage | undefined> {
-    const digest = (await this.#readTag(name)) ?? (await this.#digestOf(name));
+    const digest = await this.#resolve(name);
     return digest === undefined ? undefined : this.#read(digest);
   }
 
@@ -114,14 +114,21 @@ export class ImageStore {
    * then nothing is removed.
    */
   async remove(name: string): Promise<RemovedImage> {
-    const image = await this.find(name);
-    if (image === undefined) {
-      throw new VirgaError("NOT_FOUND", `There is no image "${name}"`, {
-        details: { image: name },
-        hint: "See: virga image ls",
-      });
+    for (;;) {
+      const image = await this.find(name);
+      if (image === undefined) {
+        throw new VirgaError("NOT_FOUND", `There is no image "${name}"`, {
+          details: { image: name },
+          hint: "See: virga image ls",
+        });
+      }
+      const removed = await this.#removeAs(name, image.record.digest);
+      if (removed !== "moved") return removed;
     }
-    const { digest } = image.record;
+  }
+
+  /** `moved`: the name has come to stand for another image. */
+  async #removeAs(name: string, digest: string): Promise<RemovedImage | "moved"> {
     const lock = tryLock(imagePaths(this.#root, digest).lock);
     if (lock === undefined) {
       throw new VirgaError("IN_USE", `Cannot remove image "${name}": a sandbox uses it`, {
@@ -130,11 +137,20 @@ export class ImageStore {
       });
     }
     try {
-      const all = (await this.#tags()).filter((tag) => tag.digest === digest);
-      const byTag = all.filter((tag) => tag.name === name);
-      const names = (byTag.length > 0 ? byTag : all).map((tag) => tag.name);
-      for (const tag of names) await rm(tagPath(this.#root, tag), { force: true });
-      const removed = names.length === all.length;
+      const tags = await this.#lockTags();
+      let names: string[];
+      let removed: boolean;
+      try {
+        if ((await this.#resolve(name)) !== digest) return "moved";
+        const all = (await this.#tags()).filter((tag) => tag.digest === digest);
+        const byTag = all.filter((tag) => tag.name === name);
+        names = (byTag.length > 0 ? byTag : all).map((tag) => tag.name);
+        for (const tag of names) await rm(tagPath(this.#root, tag), { force: true });
+        removed = names.length === all.length;
+      } finally {
+        tags.release();
+      }
+      // A tag that points to it can only come under its own lock.
       if (removed) await this.#drop(digest);
       return { digest, names, removed };
     } finally {
@@ -209,9 +225,18 @@ export class ImageStore {
     }
   }
 
+  #lockTags(): Promise<HeldLock> {
+    return waitForLock(join(this.#root, "tags.lock"), { what: "the tags of images" });
+  }
+
+  /** The digest that a name stands for. */
+  async #resolve(name: string): Promise<string | undefined> {
+    return (await this.#readTag(name)) ?? this.#digestOf(name);
+  }
+
   /** One process at a time, which also removes what a killed one left. */
   async #writeTag(name: string, digest: string): Promise<void> {
-    const lock = await waitForLock(join(this.#root, "tags.lock"), { what: "the tags of images" });
+    const lock = await this.#lockTags();
     try {
       await removePartial(tagsDirectory(this.#root));
       await publishFile(tagPath(this.#root, name), (work) => writeFile(work, `${digest}\n`));
