@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { abortedError } from "@virga/vm";
+import { LayerBudget } from "./layer-budget.ts";
 import { LayerTree } from "./layer-tree.ts";
 import type { LayerFile, MergedEntry } from "./layer-tree.ts";
 import { readTar } from "./read-tar.ts";
@@ -30,12 +31,14 @@ export async function* flattenLayers(
   const files: FileHandle[] = [];
   try {
     const tree = new LayerTree();
+    const budget = new LayerBudget();
     for (const [index, path] of layers.entries()) {
       const file = await open(path);
       files.push(file);
       const entries: TarEntry[] = [];
       for await (const entry of readTar(file)) {
         if (options.signal?.aborted === true) throw abortedError("reading layers", options.signal);
+        budget.add(entry);
         entries.push(entry);
       }
       tree.add(index, entries);

@@ -4,7 +4,7 @@ import type { TarAttributes, TarEntry } from "./tar-entry.ts";
 /** Symbolic links on the way to one path, as Linux allows. */
 const MAX_LINKS = 40;
 /** More names than any image has: each takes some hundred bytes of memory. */
-const MAX_NODES = 5_000_000;
+export const MAX_NODES = 5_000_000;
 /** Deeper than any path that Linux takes at once can lead. */
 const MAX_DEPTH = 2048;
 const WHITEOUT = ".wh.";
