@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { VirgaError, tryLock } from "@virga/vm";
+import { VirgaError, errnoOf, tryLock } from "@virga/vm";
 import type { Logger } from "@virga/vm";
+import { guardProgress } from "../progress.ts";
 import type { OnProgress } from "../progress.ts";
 import type { BuiltImage } from "./build-image.ts";
 import { BUILT_IN_NAMES } from "./image.ts";
@@ -44,7 +45,7 @@ export interface PullImageOptions {
  */
 export async function pullImage(options: PullImageOptions): Promise<BuiltImage> {
   const { directory, signal, logger } = options;
-  const onProgress = options.onProgress ?? (() => undefined);
+  const onProgress = guardProgress(options.onProgress, logger);
   const reference = parseReference(options.reference, process.cwd());
   const name = options.name ?? reference.name;
   checkImageName(name, BUILT_IN_NAMES);
@@ -82,10 +83,12 @@ async function build(options: Build): Promise<ImageRecord> {
   await mkdir(unpacked, { mode: 0o700 });
   try {
     const files: string[] = [];
+    let usedBytes = 0;
     for (const [index, layer] of layers.entries()) {
       const file = join(unpacked, String(index));
       const what = `Unpacking layer ${index + 1} of ${layers.length}`;
-      await unpackLayer(layer, file, { signal, onBytes: told(onProgress, what) });
+      const onBytes = told(onProgress, what);
+      usedBytes += await unpackLayer(layer, file, { usedBytes, signal, onBytes });
       files.push(file);
     }
     const tar = flattenLayers(files, { directories: [settings.workdir], signal });
@@ -108,11 +111,17 @@ async function fetchLayers(options: Build, fetched: string): Promise<void> {
   const { reference, digest, onProgress, signal } = options;
   const tell = told(onProgress, `Pulling ${reference.name}`);
   // Skopeo says nothing of bytes where there is no terminal.
-  const looking = setInterval(() => void sizeOf(fetched).then(tell), LOOK_MS);
+  let isFetching = true;
+  const look = async (): Promise<void> => {
+    const bytes = await sizeOf(fetched);
+    if (isFetching) tell(bytes);
+  };
+  const looking = setInterval(() => void look(), LOOK_MS);
   try {
     const source = reference.pinned(digest) ?? reference.source;
     await copyToLayout(source, fetched, { isLoopback: reference.isLoopback, signal });
   } finally {
+    isFetching = false;
     clearInterval(looking);
   }
   if (reference.pinned(digest) !== undefined) return;
@@ -131,8 +140,15 @@ async function dropForgotten(directory: string): Promise<void> {
     const lock = tryLock(imagePaths(directory, `sha256:${hex}`).lock);
     if (lock === undefined) continue;
     try {
-      const { mtimeMs } = await stat(join(directory, name));
-      if (mtimeMs > Date.now() - KEEP_MS) continue;
+      const fetchedMs = await stat(join(directory, name)).then(
+        ({ mtimeMs }) => mtimeMs,
+        (error: unknown) => {
+          // The pull it was of has ended meanwhile.
+          if (errnoOf(error) === "ENOENT") return Infinity;
+          throw error;
+        },
+      );
+      if (fetchedMs > Date.now() - KEEP_MS) continue;
       await rm(join(directory, name), { recursive: true, force: true });
     } finally {
       lock.release();

@@ -40,6 +40,15 @@ test("files count from the directory, and give their names", () => {
   }
 });
 
+test("a directory with a colon in its name is refused where it becomes part of the path", () => {
+  assert.throws(() => parseReference("oci:layout", "/a:b"), {
+    code: "INVALID_ARGUMENT",
+    message: /\/a:b\/layout, whose colon/,
+  });
+  assert.equal(parseReference("oci:/layout", "/a:b").source, "oci:/layout");
+  assert.equal(parseReference("debian:12", "/a:b").source, "docker://debian:12");
+});
+
 test("other transports and what could be an option are refused", () => {
   for (const text of [
     "",

@@ -48,6 +48,13 @@ function local(transport: string, rest: string, directory: string): ImageReferen
     });
   }
   const file = isAbsolute(path) ? path : resolve(directory, path);
+  if (file.includes(":")) {
+    throw new VirgaError(
+      "INVALID_ARGUMENT",
+      `"${transport}:${rest}" is ${file}, whose colon skopeo would take for the beginning of a tag: name it from a directory without one`,
+      { details: { reference: `${transport}:${rest}`, path: file } },
+    );
+  }
   const named = tag.includes("/") || tag.includes(":") ? tag : undefined;
   const stem = basename(file).replace(/\.tar$/u, "");
   return {

@@ -9,18 +9,32 @@ import { VirgaError, abortedError, errorText } from "@virga/vm";
 import type { OnBytes } from "../pack-base.ts";
 import type { LayerBlob } from "./read-layout.ts";
 
-/** A layer that says more than this is no layer but fills the disk. */
-const MAX_LAYER_BYTES = 64 * 2 ** 30;
+/** An image whose layers say more than this is no image but fills the disk. */
+const MAX_IMAGE_BYTES = 64 * 2 ** 30;
 
-/** Unpacks a layer into the file `target`, plain, gzip or zstd, and checks it against its digests, packed and unpacked. `IO_ERROR` when it is another one; then there is no file. */
+/** How to unpack a layer. */
+export interface UnpackLayerOptions {
+  /** How much the image's other layers have taken. Default: 0. */
+  readonly usedBytes?: number;
+  readonly onBytes?: OnBytes;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Unpacks a layer into the file `target`, plain, gzip or zstd, checks it against its digests, packed and unpacked, and gives how many bytes it takes. `IO_ERROR`
+ * when it is another one, or the image becomes too large; then there is no file.
+ */
 export async function unpackLayer(
   blob: LayerBlob,
   target: string,
-  options: { readonly signal?: AbortSignal | undefined; readonly onBytes?: OnBytes } = {},
-): Promise<void> {
-  const { signal } = options;
+  options: UnpackLayerOptions = {},
+): Promise<number> {
+  const { signal, onBytes, usedBytes = 0 } = options;
   const packed = new Hashed();
-  const unpacked = new Hashed(options.onBytes);
+  const unpacked = new Hashed((bytes) => {
+    if (usedBytes + bytes > MAX_IMAGE_BYTES) throw tooLarge();
+    onBytes?.(bytes);
+  });
   const decompress = await decompressorOf(blob.path);
   try {
     await pipeline(
@@ -39,6 +53,7 @@ export async function unpackLayer(
     ] as const) {
       if (found !== wanted) throw damaged(`${wanted} is ${found}`);
     }
+    return unpacked.bytes;
   } catch (cause) {
     await rm(target, { force: true });
     if (signal?.aborted === true) throw abortedError("unpacking a layer", signal);
@@ -50,7 +65,7 @@ export async function unpackLayer(
 class Hashed extends Transform {
   readonly #hash = createHash("sha256");
   readonly #onBytes: OnBytes | undefined;
-  #bytes = 0;
+  bytes = 0;
 
   constructor(onBytes?: OnBytes) {
     super();
@@ -63,10 +78,13 @@ class Hashed extends Transform {
     done: (error: Error | null, chunk?: Buffer) => void,
   ): void {
     this.#hash.update(chunk);
-    this.#bytes += chunk.length;
-    this.#onBytes?.(this.#bytes);
-    if (this.#bytes > MAX_LAYER_BYTES) done(damaged(`it is more than ${MAX_LAYER_BYTES} bytes`));
-    else done(null, chunk);
+    this.bytes += chunk.length;
+    try {
+      this.#onBytes?.(this.bytes);
+      done(null, chunk);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   digest(): string {
@@ -86,6 +104,11 @@ async function decompressorOf(path: string): Promise<Duplex | undefined> {
   } finally {
     await file.close();
   }
+}
+
+function tooLarge(): VirgaError {
+  const message = `The image is too large: unpacked its layers are more than ${MAX_IMAGE_BYTES} bytes`;
+  return new VirgaError("IO_ERROR", message);
 }
 
 function damaged(what: string, cause?: unknown): VirgaError {
