@@ -4,6 +4,7 @@ import { isVmFile } from "./directory.ts";
 import { VirgaError, errnoOf, errorText, isVirgaError } from "./errors.ts";
 import { removeIntents } from "./intent.ts";
 import { stopProcess } from "./launch/stop-process.ts";
+import type { LockHolder } from "./lock-holder.ts";
 import { acquireLock, tryLock } from "./lock.ts";
 import type { HeldLock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
@@ -118,14 +119,17 @@ async function lockForRemoval(machine: Machine): Promise<HeldLock | undefined> {
 
 function lockError(cause: unknown, path: string, lockMs: number): VirgaError {
   const busy = isVirgaError(cause) && cause.code === "VM_BUSY";
+  const holder = busy ? (cause.details["holder"] as LockHolder | undefined) : undefined;
+  const by = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
+  const which = holder === undefined ? "that process" : `process ${holder.pid}`;
   return new VirgaError(
     "DESTROY_FAILED",
-    busy ? `another process still holds its lock after ${lockMs} ms` : errorText(cause),
+    busy ? `its lock has been held for ${lockMs} ms by ${by}` : errorText(cause),
     {
       cause,
-      details: { path },
+      details: { path, ...(holder !== undefined && { holder }) },
       hint: busy
-        ? "End that process (is it stopped?), then destroy the VM again."
+        ? `End ${which} (is it stopped?), then destroy the VM again.`
         : "Nothing of it runs any more; its directory is still there. Destroy the VM again.",
     },
   );

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { VirgaError, abortedError } from "./errors.ts";
+import { lockHolder } from "./lock-holder.ts";
 
 /** A lock that is held. The kernel releases it when this process dies. */
 export interface HeldLock {
@@ -111,10 +112,13 @@ export async function acquireLock(path: string, options: LockOptions): Promise<H
     const held = tryOnce(path, "exclusive", existing);
     if (held !== undefined && held !== "moved") return held;
     if (performance.now() >= deadline) {
+      const holder = lockHolder(path);
+      const by =
+        holder === undefined ? "another operation" : `process ${holder.pid} (${holder.command})`;
       throw new VirgaError(
         "VM_BUSY",
-        `Cannot use ${options.what}: another operation has held it for ${options.timeoutMs} ms`,
-        { details: { path } },
+        `Cannot use ${options.what}: it has been held for ${options.timeoutMs} ms by ${by}`,
+        { details: { path, ...(holder !== undefined && { holder }) } },
       );
     }
     await sleep(BACK_OFF_MS[Math.min(attempt, BACK_OFF_MS.length - 1)]);

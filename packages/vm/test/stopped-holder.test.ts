@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { rejectsWithCode } from "@virga/testkit";
+import type { VirgaError } from "../src/errors.ts";
 import { identifyProcess } from "../src/launch/process-identity.ts";
 import { testOnFakes } from "./with-fake.ts";
 
@@ -16,6 +17,12 @@ if (tryLock(process.argv[1]) === undefined) throw new Error("somebody else holds
 console.log("held");
 setInterval(() => undefined, 60_000);
 `;
+
+function holderIn({ details }: VirgaError): unknown {
+  const { pid, command } = details["holder"] as { pid: number; command: string };
+  assert.match(command, /^node/u);
+  return pid;
+}
 
 testOnFakes("a process that stands still with a VM's lock hangs nobody", {}, async (bench) => {
   const { boot, manager } = bench;
@@ -31,10 +38,13 @@ testOnFakes("a process that stands still with a VM's lock hangs nobody", {}, asy
   try {
     await once(child.stdout, "data");
     child.kill("SIGSTOP");
-    await rejectsWithCode(manager.pause("vm"), "VM_BUSY", /another operation has held it/);
+    const held = new RegExp(`held for 300 ms by process ${child.pid} \\(node`);
+    const busy = await rejectsWithCode(manager.pause("vm"), "VM_BUSY", held);
+    assert.equal(holderIn(busy), child.pid);
     assert.equal(vm.state, "running");
-    const error = await rejectsWithCode(vm.destroy(), "DESTROY_FAILED", /another process still/);
-    assert.match(error.hint ?? "", /stopped/);
+    const error = await rejectsWithCode(vm.destroy(), "DESTROY_FAILED", held);
+    assert.match(error.hint ?? "", new RegExp(`End process ${child.pid} .*stopped`));
+    assert.equal(holderIn(error), child.pid);
     // What runs has ended all the same; what it lay in stays listed until the lock is free.
     assert.equal(identifyProcess(vm.pid), undefined);
     assert.deepEqual([vm.state, manager.list()], ["failed", [vm]]);
