@@ -7,7 +7,7 @@ import { VirgaError, abortedError } from "./errors.ts";
 import { removeStaleSockets } from "./launch/stale-sockets.ts";
 import { tryLock } from "./lock.ts";
 import type { HeldLock } from "./lock.ts";
-import { readRecord } from "./record.ts";
+import { readRecord, recordPaused } from "./record.ts";
 import type { UndoStack } from "./undo.ts";
 
 const POLL_MS = 5;
@@ -44,7 +44,8 @@ export async function claimDirectory(layout: VmLayout, options: ClaimOptions): P
   });
   await rm(layout.host.directory, { recursive: true, force: true });
   await rm(layout.portLocks, { recursive: true, force: true });
-  await rm(layout.paused, { force: true });
+  // Also so that no pause of a running VM needs room on the disk.
+  recordPaused(directory, false);
   return lock;
 }
 

@@ -197,7 +197,7 @@ export class Machine {
       const { signal } = this.#preempt;
       const { state } = await this.control.info({ timeoutMs: FIND_OUT_MS, signal });
       if (state === "running" || state === "paused") {
-        this.settle(state);
+        this.#settleIfRecordable(state);
         return;
       }
       this.logger.warn({ vm: this.id, state }, "the hypervisor is there, its VM is not");
@@ -208,11 +208,20 @@ export class Machine {
     if (isLive && this.destroying === undefined && this.process.isAlive()) this.setState("unknown");
   }
 
-  /** Sets the state after an operation, here and in the record. Called under the lock. */
+  /** Sets the state after an operation, here and in the record. Called under the lock. `IO_ERROR` when the record cannot be kept: the state is set all the same. */
   settle(state: "running" | "paused"): void {
-    this.record = { ...this.record, state };
-    recordPaused(this.context.layout.directory, state === "paused");
     this.told(state);
+    recordPaused(this.context.layout.directory, state === "paused");
+    // Not before: what differs from the file would count as news of another process.
+    this.record = { ...this.record, state };
+  }
+
+  #settleIfRecordable(state: "running" | "paused"): void {
+    try {
+      this.settle(state);
+    } catch (error) {
+      this.logger.warn({ vm: this.id, state, error }, "cannot record the VM's state");
+    }
   }
 
   /** Takes over what the VMM says of its VM, unless that has ended here. */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
+import { pausedMark } from "./directory.ts";
 import { readRecord, recordPaused } from "./record.ts";
 
 const record = {
@@ -53,4 +54,14 @@ test("that a VM is paused is told beside its record, and only of a VM that runs"
   assert.equal(await stateOf("running"), "running");
   // Of an earlier version.
   assert.equal(await stateOf("paused"), "running");
+});
+
+test("a mark that cannot be written is told of as one of Virga's errors", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "virga-record-"));
+  t.after(() => rm(directory, { recursive: true }));
+  await mkdir(pausedMark(directory));
+  assert.throws(() => recordPaused(directory, true), {
+    code: "IO_ERROR",
+    message: /Cannot record in .* whether the VM is paused/,
+  });
 });

@@ -49,15 +49,24 @@ export async function writeRecord(
 
 /**
  * Notes beside the record whether the VM is paused, by one byte that is overwritten: pause and resume would else replace the record each time, and to
- * replace a file a file system may have to wait for the disk (ext4: 0.3 to 4 ms instead of 0.01).
+ * replace a file a file system may have to wait for the disk (ext4: 0.3 to 4 ms instead of 0.01). Where the byte is there already, a full disk does not matter.
+ * `IO_ERROR` when it cannot be written.
  */
 export function recordPaused(directory: string, isPaused: boolean): void {
-  // Not truncated: a reader finds the old byte or the new one.
-  const file = openSync(pausedMark(directory), constants.O_WRONLY | constants.O_CREAT, 0o600);
+  const path = pausedMark(directory);
   try {
-    writeSync(file, isPaused ? PAUSED : NOT_PAUSED, 0);
-  } finally {
-    closeSync(file);
+    // Not truncated: a reader finds the old byte or the new one.
+    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+      writeSync(file, isPaused ? PAUSED : NOT_PAUSED, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw new VirgaError("IO_ERROR", `Cannot record in ${path} whether the VM is paused`, {
+      cause: error,
+      details: { path },
+    });
   }
 }
 

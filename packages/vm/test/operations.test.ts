@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { askFakeGuest, rejectsWithCode } from "@virga/testkit";
+import { pausedMark } from "../src/directory.ts";
 import type { Vm } from "../src/vm.ts";
 import { testOnFakes, untilCalled } from "./with-fake.ts";
 
@@ -142,3 +143,18 @@ async function staleSocket(path: string, owner: ReturnType<typeof createServer>)
   spawnSync(process.execPath, ["-e", script]);
   assert.ok(existsSync(path));
 }
+
+testOnFakes("a state that cannot be recorded is known here all the same", {}, async (bench) => {
+  const { boot, manager, place } = bench;
+  await using vm = await boot("vm");
+  const mark = pausedMark(join(place.directory, "vm"));
+  assert.equal(readFileSync(mark, "utf8"), "0", "a pause needs no new file");
+  rmSync(mark);
+  symlinkSync(join(place.scratch, "none", "mark"), mark);
+  await rejectsWithCode(manager.pause("vm"), "IO_ERROR", /whether the VM is paused/);
+  assert.equal(vm.state, "paused");
+  rmSync(mark);
+  await manager.resume("vm");
+  assert.equal(vm.state, "running");
+  assert.equal(await askFakeGuest(vm, "ping"), "pong");
+});
