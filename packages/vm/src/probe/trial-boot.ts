@@ -38,11 +38,14 @@ const MEMORY_MIB = 128;
 export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
   const { driver, binary, kernel, timeoutMs, logger, signal } = options;
   const bootTimeoutMs = options.bootTimeoutMs ?? timeoutMs;
-  await sweepTrialDirectories((stale) => clear(managerOf(options, stale))).catch(
-    (error: unknown) => {
-      logger.warn({ error }, "cannot remove what an earlier trial boot left");
+  await sweepTrialDirectories(
+    (stale) => clear(managerOf(options, stale)),
+    (error, stale) => {
+      logger.warn({ error, directory: stale }, "cannot remove what an earlier trial boot left");
     },
-  );
+  ).catch((error: unknown) => {
+    logger.warn({ error }, "cannot look for what earlier trial boots left");
+  });
   const directory = makeTrialDirectory();
   const manager = managerOf(options, directory.path);
   const deadline = AbortSignal.timeout(timeoutMs);

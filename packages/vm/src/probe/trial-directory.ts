@@ -28,12 +28,16 @@ export function makeTrialDirectory(): TrialDirectory {
   }
 }
 
-/** Removes the trial directories of processes that have died, each after `clear` has ended what runs in it. One that cannot be cleared stays. */
+/** Removes the trial directories of processes that have died, each after `clear` has ended what runs in it. One that cannot be cleared stays, and is told to `onFailure`. */
 export async function sweepTrialDirectories(
   clear: (directory: string) => Promise<void>,
+  onFailure: (error: unknown, directory: string) => void,
 ): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
-  for (const name of names) await sweep(join(tmpdir(), name), clear);
+  for (const name of names) {
+    const directory = join(tmpdir(), name);
+    await sweep(directory, clear).catch((error: unknown) => onFailure(error, directory));
+  }
 }
 
 async function sweep(path: string, clear: (directory: string) => Promise<void>): Promise<void> {
