@@ -39,6 +39,10 @@ export async function packBase(
   options: { readonly signal?: AbortSignal | undefined; readonly onBytes?: OnBytes } = {},
 ): Promise<{ readonly streamSha256: string; readonly sha256: string }> {
   const { signal } = options;
+  const checkAbort = (): void => {
+    if (signal?.aborted === true) throw abortedError("packing an image", signal);
+  };
+  checkAbort();
   const child = spawn("sqfstar", [...PACKING, target], { stdio: ["pipe", "ignore", "pipe"] });
   const ended = endOfProgram(child, "pack the image");
   const hash = createHash("sha256");
@@ -49,9 +53,12 @@ export async function packBase(
   const closed = new Promise((resolve) => {
     stdin.once("close", resolve);
   });
+  // It may be at work with all that it was given.
+  const kill = (): boolean => child.kill("SIGKILL");
+  signal?.addEventListener("abort", kill, { once: true });
   try {
     for await (const chunk of stream) {
-      if (signal?.aborted === true) throw abortedError("packing an image", signal);
+      checkAbort();
       hash.update(chunk);
       bytes += chunk.length;
       options.onBytes?.(bytes);
@@ -61,10 +68,13 @@ export async function packBase(
     stdin.end();
     await ended;
   } catch (error) {
-    child.kill("SIGKILL");
+    kill();
     await ended.catch(() => undefined);
     await rm(target, { force: true });
+    checkAbort();
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", kill);
   }
   return {
     streamSha256: hash.digest("hex"),
