@@ -192,19 +192,22 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     await leavesNothing();
   });
 
-  test("what a killed virga leaves is removed by the next one", async () => {
-    const child = virga.start(run("--", "sh", "-c", "echo started; exec sleep 600"));
-    assert.equal(await firstLine(child.stdout), "started");
-    const [id = ""] = await readdir(join(virga.home, "owners"));
-    const path = join(virga.home, "vms", id.replace(".json", ""), "vm.json");
-    const { process: vmm } = JSON.parse(await readFile(path, "utf8"));
-    child.kill("SIGKILL");
-    await once(child, "exit");
-    assert.ok(identifyProcess(vmm.pid), "the VM lives on");
-    assert.equal((await virga.run(run("--", "true"))).code, 0);
-    assert.equal(identifyProcess(vmm.pid), undefined);
-    await leavesNothing();
-  });
+  for (const next of [run("--", "true"), ["image", "ls"], ["setup"]]) {
+    test(`what a killed virga leaves is removed by the next virga ${next[0]}`, async () => {
+      const child = virga.start(run("--", "sh", "-c", "echo started; exec sleep 600"));
+      assert.equal(await firstLine(child.stdout), "started");
+      const [id = ""] = await readdir(join(virga.home, "owners"));
+      const path = join(virga.home, "vms", id.replace(".json", ""), "vm.json");
+      const { process: vmm } = JSON.parse(await readFile(path, "utf8"));
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      assert.ok(identifyProcess(vmm.pid), "the VM lives on");
+      const end = await virga.run(next);
+      assert.equal(end.code, 0, end.stderr);
+      assert.equal(identifyProcess(vmm.pid), undefined);
+      await leavesNothing();
+    });
+  }
 
   test("what a killed virga left of a template is made anew", async () => {
     const words = [

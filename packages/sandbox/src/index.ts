@@ -36,6 +36,7 @@ export { updateKernel, type KernelUpdate } from "./setup/update-kernel.ts";
 export type { GivenFiles } from "./setup/setup-context.ts";
 export type { SetupEvent, SetupOptions, ToolSet } from "./setup/setup-options.ts";
 export { Host, type HostOptions } from "./host.ts";
+export { recoverHome } from "./recover-home.ts";
 export type { OnProgress } from "./progress.ts";
 export { checkCopy, type CheckedCopy, type CopyRequest } from "./copy-into.ts";
 export { pumpInput } from "./pump-input.ts";

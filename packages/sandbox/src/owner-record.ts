@@ -52,16 +52,19 @@ export async function ownVm(home: Home, id: string, purpose: OwnedPurpose): Prom
 
 /**
  * Gives the records of VMs whose owner is surely dead. One of another pid namespace of this boot may live: it is left alone. A record that its owner died
- * over is removed: of its VM there is nothing yet.
+ * over is removed, but for whoever only looks (`sweep: false`): of its VM there is nothing yet.
  */
-export async function deadOwners(home: Home): Promise<OwnerRecord[]> {
+export async function deadOwners(
+  home: Home,
+  { sweep = true }: { readonly sweep?: boolean } = {},
+): Promise<OwnerRecord[]> {
   const directory = ownersDirectory(home);
   const here = identifyProcess(process.pid);
   const dead: OwnerRecord[] = [];
   if (here === undefined) return dead;
   for (const name of await listNames(directory)) {
     const path = join(directory, name);
-    if (name.endsWith(SUFFIX + UNFINISHED)) await sweepUnfinished(path, here);
+    if (sweep && name.endsWith(SUFFIX + UNFINISHED)) await sweepUnfinished(path, here);
     const record = name.endsWith(SUFFIX) ? await readOwner(path) : undefined;
     if (record === undefined || `${record.id}${SUFFIX}` !== name) continue;
     if (isDead(record.owner, here)) dead.push(record);

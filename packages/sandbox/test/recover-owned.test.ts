@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fakeConfig, fakeHypervisor, testProgram, withLeakCheck } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
+import { Images, doctor, recoverHome } from "@virga/sandbox";
 import type { Home } from "@virga/sandbox";
 import { VmManager, identifyProcess, qemuDriver, silentLogger, tryLock } from "@virga/vm";
 import { ownVm } from "../src/owner-record.ts";
@@ -89,4 +90,46 @@ test("a VM that somebody works on now is left to him, and tried again", (t) =>
     lock.release();
     assert.deepEqual(await recover(), ["busy"]);
     assert.deepEqual(await left(), { vms: [], owners: [] });
+  }));
+
+test("who makes no VM removes them too, and doctor only tells of them", (t) =>
+  withLeakCheck(t, async (place) => {
+    const { home, create, left } = await setUp(place);
+    const leftovers = async () => {
+      const probe = async () => ({ hypervisors: [], chosen: null });
+      const { checks } = await doctor({ probe, context: { home } });
+      return checks.find(({ name }) => name === "leftovers");
+    };
+    const images = (): Images => new Images({ home });
+    const ways = [() => recoverHome(home), () => images().list()];
+    for (const [index, remove] of ways.entries()) {
+      const id = `owned${index}`;
+      await images().list();
+      assert.equal((await leftovers())?.ok, true);
+      const vm = await create(id);
+      await ownByDead(home, id);
+      const unfinished = join(home.state, "owners", "half.json.new");
+      const record = await readFile(join(home.state, "owners", `${id}.json`), "utf8");
+      await writeFile(unfinished, record);
+      const told = await leftovers();
+      assert.deepEqual([told?.ok, told?.detail.endsWith(`: ${id}`)], [false, true]);
+      assert.ok(identifyProcess(vm.pid), "doctor changes nothing");
+      assert.equal(await readFile(unfinished, "utf8"), record);
+      await remove();
+      assert.equal(identifyProcess(vm.pid), undefined);
+      assert.deepEqual(await left(), { vms: [], owners: [] });
+    }
+  }));
+
+test("what cannot be looked at is told, and fails nobody", (t) =>
+  withLeakCheck(t, async (place) => {
+    const { home } = await setUp(place);
+    const owners = join(home.state, "owners");
+    await writeFile(owners, "no directory");
+    const told: string[] = [];
+    const note = (_fields: object, message: string): void => void told.push(message);
+    const logger = { debug: note, info: note, warn: note, error: note };
+    assert.deepEqual(await recoverHome(home, logger), []);
+    assert.deepEqual(told, ["cannot look for the VMs of dead processes"]);
+    assert.deepEqual(await new Images({ home }).list(), []);
   }));

@@ -1,5 +1,6 @@
 import {
   ensureReady,
+  recoverHome,
   updateKernel,
   type GivenFiles,
   type KernelUpdate,
@@ -19,9 +20,10 @@ export interface SetupCommandOptions extends GivenFiles {
   readonly yes?: boolean;
 }
 
-/** `virga setup`: makes this machine able to run VMs. */
+/** `virga setup`: makes this machine able to run VMs, and removes those of processes that were killed. */
 export async function setupCommand(options: SetupCommandOptions): Promise<number> {
   const { dev = false, yes = false, update = false, kernel, modules, busybox } = options;
+  await recoverHome();
   const progress = setupProgress(process.stderr);
   try {
     const how: SetupOptions = {

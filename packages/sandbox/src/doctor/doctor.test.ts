@@ -10,6 +10,7 @@ import type { CheckDefinition, DoctorContext } from "./check.ts";
 import { doctor } from "./doctor.ts";
 import { hostChecks } from "./host-checks.ts";
 import { kvmChecks } from "./kvm-checks.ts";
+import { leftoverChecks } from "./leftover-checks.ts";
 import { setupChecks } from "./setup-checks.ts";
 
 const usable = {
@@ -47,7 +48,7 @@ async function useMachine(
 }
 
 async function check(name: string, context: DoctorContext) {
-  const definition = [...setupChecks, ...hostChecks, ...kvmChecks].find(
+  const definition = [...setupChecks, ...leftoverChecks, ...hostChecks, ...kvmChecks].find(
     (each) => each.name === name,
   );
   assert.ok(definition, name);
@@ -96,7 +97,10 @@ test("a check that breaks counts as failed and says why", async () => {
 
 test("this machine can be looked at, and every failed check tells what to do", async () => {
   const { checks } = await doctor({ probe });
-  assert.equal(checks.length, setupChecks.length + hostChecks.length + kvmChecks.length);
+  assert.equal(
+    checks.length,
+    setupChecks.length + leftoverChecks.length + hostChecks.length + kvmChecks.length,
+  );
   assert.equal(new Set(checks.map(({ name }) => name)).size, checks.length);
   for (const { name, ok, detail, fix } of checks) {
     assert.notEqual(detail, "", name);

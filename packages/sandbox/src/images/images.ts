@@ -3,6 +3,7 @@ import type { Logger } from "@virga/vm";
 import { homePaths, openHome } from "../home.ts";
 import type { Home } from "../home.ts";
 import type { OnProgress } from "../progress.ts";
+import { recoverHome } from "../recover-home.ts";
 import type { SetupEvent, ToolSet } from "../setup/setup-options.ts";
 import { ensureTools } from "../setup/setup.ts";
 import type { BuildImageOptions, BuiltImage } from "./build-image.ts";
@@ -25,6 +26,7 @@ export interface ImagesOptions {
 export class Images {
   readonly #home: Home;
   readonly #options: ImagesOptions;
+  #recovered: Promise<unknown> | undefined;
 
   constructor(options: ImagesOptions = {}) {
     this.#home = options.home ?? homePaths();
@@ -82,6 +84,7 @@ export class Images {
   ): Promise<Pick<BuildImageOptions, "directory" | "signal" | "onProgress" | "logger">> {
     const { logger, onProgress, onSetup, signal } = this.#options;
     const home = await openHome(this.#home);
+    await this.#recover();
     await ensureTools({ tools, home, signal, ...(onSetup && { onEvent: onSetup }) });
     return {
       directory: home.images,
@@ -91,8 +94,15 @@ export class Images {
     };
   }
 
+  /** Before anything else: a VM that nobody waits for any more also keeps its image in use. */
+  async #recover(): Promise<void> {
+    this.#recovered ??= recoverHome(this.#home, this.#options.logger);
+    await this.#recovered;
+  }
+
   /** Loaded by its first use: who has no images pays nothing for them. */
   async #store(): Promise<ImageStore> {
+    await this.#recover();
     const { ImageStore: Store } = await import("./image-store.ts");
     const { logger } = this.#options;
     return new Store({ directory: this.#home.images, ...(logger && { logger }) });
