@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,24 +20,36 @@ static void answer(void) {
   task_answer(&writer);
 }
 
+/* A new directory, of which somebody may make a link meanwhile: that is not followed. */
+static void dress(const char *path, struct owner owner, int64_t mode) {
+  bool owned = owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1;
+  if (!owned && mode < 0) return;
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) task_fail(errno, "Cannot open \"%s\"", path);
+  /* In this order: chown takes bits of the mode away. */
+  if (owned && fchown(fd, owner.uid, owner.gid) != 0) task_fail(errno, "Cannot give \"%s\" away", path);
+  if (mode >= 0 && fchmod(fd, (mode_t)mode) != 0) task_fail(errno, "Cannot set the mode of \"%s\"", path);
+  close(fd);
+}
+
 void file_mkdir(const struct value *request) {
   char path[PATH_MAX];
   struct stat status;
   file_path(request, "path", path);
+  /* With a slash at its end it would be one of its own parents, and a link would be followed. */
+  for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--) path[length - 1] = 0;
   int64_t mode = file_number(request, "mode", 0, 07777, -1);
   bool parents = file_flag(request, "parents", false);
   struct owner owner = file_owner(request);
   if (parents && file_make_parents(path, owner) != 0) task_fail(errno, "Cannot make \"%s\"", path);
-  if (mkdir(path, 0755) != 0) {
+  if (mkdir(path, 0755) == 0) {
+    dress(path, owner, mode);
+  } else {
     int error = errno;
     /* One that is there already will do, as it is. */
     if (!parents || error != EEXIST || stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
       task_fail(error, "Cannot make \"%s\"", path);
     }
-  } else {
-    bool owned = owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1;
-    if (owned && chown(path, owner.uid, owner.gid) != 0) task_fail(errno, "Cannot give \"%s\" away", path);
-    if (mode >= 0 && chmod(path, (mode_t)mode) != 0) task_fail(errno, "Cannot set the mode of \"%s\"", path);
   }
   answer();
 }
@@ -52,9 +65,14 @@ static int remove_tree(int parent, const char *name) {
     return -1;
   }
   DIR *directory = fdopendir(fd);
-  const struct dirent *entry;
   int failed = directory == NULL ? errno : 0;
-  while (failed == 0 && (entry = readdir(directory)) != NULL) {
+  while (failed == 0) {
+    errno = 0;
+    const struct dirent *entry = readdir(directory);
+    if (entry == NULL) {
+      failed = errno;
+      break;
+    }
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     if (remove_tree(fd, entry->d_name) != 0 && errno != ENOENT) failed = errno;
   }
@@ -70,8 +88,15 @@ void file_remove(const struct value *request) {
   file_path(request, "path", path);
   bool recursive = file_flag(request, "recursive", false), missing_ok = file_flag(request, "missingOk", false);
   int result;
-  if (recursive) result = remove_tree(AT_FDCWD, path);
-  else if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode)) result = rmdir(path);
+  if (recursive) {
+    /* One descriptor is open for each directory on the way down. */
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+      files.rlim_cur = files.rlim_max;
+      setrlimit(RLIMIT_NOFILE, &files);
+    }
+    result = remove_tree(AT_FDCWD, path);
+  } else if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode)) result = rmdir(path);
   else result = unlink(path);
   if (result != 0 && !(missing_ok && errno == ENOENT)) task_fail(errno, "Cannot remove \"%s\"", path);
   answer();

@@ -128,6 +128,9 @@ test(
     );
     await files.symlink("anywhere", at("p/l"), { owner: "daemon" });
     assert.equal(lstatSync(at("p/l")).uid, 1);
+    await files.mkdir(at("made/deep/"), { owner: "daemon:7", mode: 0o2750, parents: true });
+    assert.deepEqual([facts(at("made")), facts(at("made/deep"))], [facts(at("p")), facts(at("p"))]);
+    assert.equal(statSync(at("made/deep")).mode & 0o7777, 0o2750);
   },
 );
 
@@ -291,6 +294,15 @@ test("directories, removal, renaming, links", async (t) => {
   await assert.rejects(files.remove(at("h")), guestError("GUEST_NOT_FOUND"));
   await files.remove(at("h"), { missingOk: true });
   await files.remove(at("h"), { missingOk: true, recursive: true });
+});
+
+test("a tree is removed that is deeper than a program usually has descriptors", async (t) => {
+  const { files, at, agents } = await setting(t);
+  mkdirSync(at(`deep/${"d/".repeat(300)}`), { recursive: true });
+  await files.stat(at("deep"));
+  execFileSync("prlimit", ["--pid", String(agents.children[0]?.pid), "--nofile=128:1024"]);
+  await files.remove(at("deep"), { recursive: true });
+  assert.equal(existsSync(at("deep")), false);
 });
 
 test("mode, time and attributes are set and read", async (t) => {
