@@ -6,6 +6,7 @@ import { askFakeGuest } from "@virga/testkit";
 import { isVirgaError } from "../src/errors.ts";
 import { readSnapshot } from "../src/snapshot/check.ts";
 import type { StepMessage } from "../src/steps.ts";
+import type { Vm } from "../src/vm.ts";
 import { assertNothing, testOnFakes, type FakeBench } from "./with-fake.ts";
 
 /**
@@ -67,6 +68,18 @@ async function startAborted(
   return outcome;
 }
 
+const SHARED = { memoryForm: "file", balloon: false, restoreMode: "shared" } as const;
+
+/** A running VM that maps the memory of a snapshot. */
+async function sharedClone({ manager, place, config }: FakeBench, id: string): Promise<Vm> {
+  const template = await manager.create(config("template", SHARED));
+  await manager.pause("template");
+  const snapshot = join(place.scratch, "template-snapshot");
+  await manager.snapshot("template", snapshot);
+  await template.destroy();
+  return manager.createFromSnapshot(config(id, SHARED), snapshot);
+}
+
 testOnFakes("create, aborted at every step, leaves nothing", {}, async (bench) => {
   const { manager, config } = bench;
   const events = await abortAtEach("create", (signal) =>
@@ -112,6 +125,47 @@ testOnFakes(
     assert.ok(events > 10, String(events));
     await manager.resume("vm");
     assert.equal(await askFakeGuest(vm, "ping"), "pong");
+  },
+);
+
+testOnFakes(
+  "snapshot of a shared clone that goes on, aborted at every step, leaves a VM that is whole and nothing half",
+  {},
+  async (bench) => {
+    const { manager, place, config } = bench;
+    await using vm = await sharedClone(bench, "vm");
+    const run = join(vm.config.vmDirectory, "run");
+    const prepared = await abortAtEach("prepareSnapshot", async (signal) => {
+      const outcome = await outcomeOf(manager.prepareSnapshot("vm", { signal }));
+      const copies = readdirSync(vm.config.vmDirectory).filter((name) => name.startsWith("base"));
+      // One that was finished may stay: the next snapshot takes it.
+      assert.deepEqual(copies, outcome === "done" ? ["base"] : copies.filter((n) => n === "base"));
+      assert.equal(vm.state, "running");
+      return outcome;
+    });
+    assert.ok(prepared >= 4, String(prepared));
+    const how = { resume: true, whilePaused: async () => undefined };
+    let whole = "";
+    const events = await abortAtEach("snapshot", async (signal, at) => {
+      const parent = join(place.scratch, `parent-${at}`);
+      const target = join(parent, "nested", "target");
+      await manager.prepareSnapshot("vm");
+      await manager.pause("vm");
+      const outcome = await outcomeOf(manager.snapshot("vm", target, { signal, ...how }));
+      assert.equal((await vm.info()).state, vm.state);
+      assert.equal(existsSync(parent), outcome === "done");
+      if (outcome === "done") {
+        assert.equal(vm.state, "running");
+        await readSnapshot(target);
+        whole = target;
+      } else assert.deepEqual(readdirSync(join(run, "out")), []);
+      if (vm.state === "paused") await manager.resume("vm");
+      assert.equal(await askFakeGuest(vm, "ping"), "pong");
+      return outcome;
+    });
+    assert.ok(events >= 16, String(events));
+    await using clone = await manager.createFromSnapshot(config("clone", SHARED), whole);
+    assert.equal(await askFakeGuest(clone, "ping"), "pong");
   },
 );
 
