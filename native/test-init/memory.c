@@ -1,10 +1,13 @@
 #include "operations.h"
 #include "request.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { MIB_MAX = 65536 };
+enum { MIB_MAX = 65536, PAGE = 4096 };
 static const size_t MIB = (size_t)1 << 20;
 
 static uint64_t *memory;
@@ -67,5 +70,41 @@ void run_hash(struct connection *connection, const struct value *request) {
   write_key(&writer, text);
   write_key(&writer, "mib");
   write_int(&writer, (int64_t)memory_mib);
+  send_answer(connection, &writer);
+}
+
+/* Counts what lies in the machine's memory below 4 GiB and above it; -1 with errno when it cannot be told. */
+static int count_sides(int fd, int64_t *low, int64_t *high) {
+  static const uint64_t PRESENT = (uint64_t)1 << 63, FRAME = ((uint64_t)1 << 55) - 1;
+  static uint64_t entries[(1 << 20) / PAGE];
+  for (size_t mib = 0; mib < memory_mib; mib++) {
+    size_t first = ((uintptr_t)memory + mib * MIB) / PAGE;
+    if (pread(fd, entries, sizeof entries, (off_t)(first * sizeof *entries)) != sizeof entries) return -1;
+    for (size_t j = 0; j < sizeof entries / sizeof *entries; j++) {
+      uint64_t frame = entries[j] & FRAME;
+      if (!(entries[j] & PRESENT) || frame == 0) {
+        errno = EPERM;
+        return -1;
+      }
+      if (frame * PAGE < (uint64_t)1 << 32) ++*low;
+      else ++*high;
+    }
+  }
+  return 0;
+}
+
+void run_sides(struct connection *connection, const struct value *request) {
+  (void)request;
+  int64_t low = 0, high = 0;
+  int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  int result = fd < 0 ? -1 : count_sides(fd, &low, &high);
+  if (result != 0) fail_errno(connection, "see where the memory lies");
+  if (fd >= 0) close(fd);
+  if (result != 0) return;
+  struct writer writer = answer(2);
+  write_key(&writer, "low");
+  write_int(&writer, low);
+  write_key(&writer, "high");
+  write_int(&writer, high);
   send_answer(connection, &writer);
 }

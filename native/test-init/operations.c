@@ -76,6 +76,7 @@ static const struct operation operations[] = {
     {"fill", run_fill},
     {"touch", run_touch},
     {"hash", run_hash},
+    {"sides", run_sides},
     {"echo", run_echo},
     {"cmdline", run_cmdline},
     {"interfaces", run_interfaces},

@@ -19,6 +19,7 @@ void run_counter(struct connection *connection, const struct value *request);
 void run_fill(struct connection *connection, const struct value *request);
 void run_touch(struct connection *connection, const struct value *request);
 void run_hash(struct connection *connection, const struct value *request);
+void run_sides(struct connection *connection, const struct value *request);
 
 /* disk.c */
 void run_disk_write(struct connection *connection, const struct value *request);

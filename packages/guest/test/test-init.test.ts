@@ -26,6 +26,19 @@ test("operations by name are answered, refusals too, on one connection", async (
   assert.equal(agents.children.length, 1);
 });
 
+test("where the filled memory lies is told page by page, or that the kernel does not tell", async () => {
+  await using agents = await AgentProcesses.of("test-init");
+  await using client = new AgentClient({ connect: agents.connect });
+  await client.request("fill", { mib: 2 });
+  try {
+    const sides = await client.request("sides");
+    assert.equal(Number(sides.get("low")) + Number(sides.get("high")), 512);
+  } catch (error) {
+    // The kernel shows it to those alone who administer the machine.
+    if (!guestError("GUEST_FAILED", /Operation not permitted/)(error)) throw error;
+  }
+});
+
 test("100 MB go there and back with both windows in use", async () => {
   await using agents = await AgentProcesses.of("test-init");
   const deadline = new Deadline("echo", 120_000, undefined);
