@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fakeConfig, mountsMissing, testProgram, rejectsWithCode } from "@virga/testkit";
+import {
+  fakeConfig,
+  mountsMissing,
+  rejectsWithCode,
+  testProgram,
+  useTemporaryDirectory,
+} from "@virga/testkit";
 import { VmManager } from "../src/vm-manager.ts";
 import { drivers, withFake } from "./with-fake.ts";
 
@@ -12,10 +18,10 @@ for (const driver of drivers) {
     `${driver.name}: a state directory without room is named, wherever it gives out`,
     { skip: mountsMissing() },
     async (t) => {
+      // Not in the test's own place: a VMM that another test starts meanwhile copies this mount with all others, and would count as left behind here.
+      const mount = await useTemporaryDirectory(t);
       await withFake(t, driver, {}, async ({ fake, place }) => {
         const launcher = await testProgram("launcher");
-        const mount = join(place.scratch, "mount");
-        mkdirSync(mount);
         // The answers of the hypervisor's binary and the record alone take three pages, the directories and files of a VM more than twelve inodes.
         for (const options of [
           "size=4k",
