@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
@@ -70,3 +72,32 @@ test("a mount of the test accuses no process of the machine", { skip: mountsMiss
     execFileSync("umount", [place.scratch]);
   }
 });
+
+test(
+  "a namespace that was made meanwhile keeps a test's mount, and is not accused; one that shows its files is",
+  { skip: mountsMissing() },
+  async (t) => {
+    const [place, other] = [makePlace(), makePlace()];
+    const children: ChildProcess[] = [];
+    t.after(async () => {
+      for (const child of children) child.kill("SIGKILL");
+      await removePlace(place);
+      await removePlace(other);
+    });
+    const isAccused = async (script: string, cwd: string): Promise<boolean> => {
+      const words = ["--mount", "sh", "-c", `${script} && cd / && echo ready && exec sleep 600`];
+      const child = spawn("unshare", words, { stdio: ["ignore", "pipe", "inherit"], cwd, env: {} });
+      children.push(child);
+      await once(child.stdout, "data");
+      const token = basename(place.root);
+      return processesNaming(token, false).some(({ pid }) => pid === child.pid);
+    };
+    execFileSync("mount", ["-t", "tmpfs", "tmpfs", place.directory]);
+    try {
+      assert.equal(await isAccused("true", "/"), false);
+      assert.equal(await isAccused(`mount --bind . ${other.scratch}`, place.scratch), true);
+    } finally {
+      execFileSync("umount", [place.directory]);
+    }
+  },
+);

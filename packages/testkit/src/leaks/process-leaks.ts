@@ -63,13 +63,23 @@ function descendants(processes: readonly ProcessStat[], root: number): Set<numbe
 }
 
 function names(pid: number, token: string): boolean {
-  // In our own mount namespace a mount of the test is everybody's, and accuses nobody: the machine's other processes would be ended for it.
+  const files = ["cmdline", "environ"].map((name) => read(`/proc/${pid}/${name}`));
+  // In our own mount namespace a mount of the test is everybody's: the machine's other processes would be ended for it.
   const isElsewhere = target(`/proc/${pid}/ns/mnt`) !== target("/proc/self/ns/mnt");
-  const files = ["cmdline", "environ", ...(isElsewhere ? ["mountinfo"] : [])].map((name) =>
-    read(`/proc/${pid}/${name}`),
-  );
+  if (isElsewhere && showsElsewhere(read(`/proc/${pid}/mountinfo`) ?? "", token)) return true;
   const links = [`/proc/${pid}/cwd`, ...descriptors(pid)].map(target);
   return [...files, ...links].some((text) => text?.includes(token) === true);
+}
+
+/**
+ * Whether a list of mounts shows something of that name at a place that has another: as a VMM's namespace does. A mount below the test's root accuses nobody:
+ * where mounts are private, every namespace that was made meanwhile keeps a copy, though it is unmounted here.
+ */
+function showsElsewhere(mountinfo: string, token: string): boolean {
+  return mountinfo.split("\n").some((line) => {
+    const [, , , shown, place] = line.split(" ");
+    return shown?.includes(token) === true && place?.includes(token) === false;
+  });
 }
 
 function descriptors(pid: number): string[] {
