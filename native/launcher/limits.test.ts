@@ -1,19 +1,10 @@
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  copyFileSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
-  buildLauncher,
   compilerSkip,
+  copyLauncher,
   processFile,
   processStatus,
   run,
@@ -30,12 +21,7 @@ for (const sanitize of [false, true]) {
     const path = (name: string): string => join(directory, name);
 
     before(async () => {
-      directory = realpathSync(mkdtempSync(join(tmpdir(), "virga-launcher-")));
-      chmodSync(directory, 0o755);
-      // A copy, because a checkout need not be readable for other users.
-      binary = path("launcher");
-      copyFileSync(await buildLauncher(sanitize), binary);
-      chmodSync(binary, 0o755);
+      ({ directory, binary } = await copyLauncher(sanitize));
     });
     after(() => rmSync(directory, { recursive: true }));
 

@@ -1,26 +1,21 @@
 // What each step does to the program, seen from outside through /proc, and how each fails.
 import assert from "node:assert/strict";
 import {
-  chmodSync,
-  copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   readlinkSync,
-  realpathSync,
   rmSync,
   rmdirSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
-  buildLauncher,
   compilerSkip,
+  copyLauncher,
   fail,
   processFile,
   processStatus,
@@ -40,12 +35,7 @@ for (const sanitize of [false, true]) {
     const path = (name: string): string => join(directory, name);
 
     before(async () => {
-      directory = realpathSync(mkdtempSync(join(tmpdir(), "virga-launcher-")));
-      chmodSync(directory, 0o755);
-      // A copy, because a checkout need not be readable for other users.
-      binary = path("launcher");
-      copyFileSync(await buildLauncher(sanitize), binary);
-      chmodSync(binary, 0o755);
+      ({ directory, binary } = await copyLauncher(sanitize));
       for (const name of ["a", "a/sub", "b", "target", "second"]) mkdirSync(path(name));
       for (const name of ["a", "b"]) writeFileSync(path(`${name}/name`), name);
       writeFileSync(path("plain"), "");

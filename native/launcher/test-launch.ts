@@ -1,7 +1,9 @@
 // Starts the launcher as the manager does, for its tests.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
@@ -66,6 +68,18 @@ export async function buildLauncher(sanitize: boolean): Promise<string> {
   });
   if (program === undefined) throw new Error("the launcher was not built");
   return program.path;
+}
+
+/** A folder for a suite, which removes it, and in it a launcher that every user can run: a checkout need not be readable for others. */
+export async function copyLauncher(
+  sanitize: boolean,
+): Promise<{ readonly directory: string; readonly binary: string }> {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "virga-launcher-")));
+  chmodSync(directory, 0o755);
+  const binary = join(directory, "launcher");
+  copyFileSync(await buildLauncher(sanitize), binary);
+  chmodSync(binary, 0o755);
+  return { directory, binary };
 }
 
 /** A launcher that waits for the go byte. It is killed when its test ends. */

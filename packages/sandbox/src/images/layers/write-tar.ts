@@ -1,5 +1,6 @@
 import { TAR_BLOCK, xattrKey } from "./tar-entry.ts";
 import type { TarAttributes, TarType } from "./tar-entry.ts";
+import type { TarHeader } from "./tar-header.ts";
 
 const FLAGS: Readonly<Record<TarType, string>> = {
   file: "0",
@@ -49,20 +50,7 @@ export function tarPadding(length: number): Buffer {
 /** What ends an archive. */
 export const TAR_END: Buffer = Buffer.alloc(2 * TAR_BLOCK);
 
-interface Fields {
-  readonly name: string;
-  readonly flag: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtime: number;
-  readonly target: string;
-  readonly major: number;
-  readonly minor: number;
-}
-
-function header(fields: Fields): Buffer {
+function header(fields: TarHeader): Buffer {
   const block = Buffer.alloc(TAR_BLOCK);
   const put = (text: string, at: number): void => {
     block.write(text, at, "latin1");
