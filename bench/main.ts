@@ -2,28 +2,20 @@
 import { writeFileSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { isVirgaError } from "@virga/vm";
 import type { Bench } from "./bench.ts";
 import { benchesFor, isHypervisor } from "./benches.ts";
 import { describeMachine } from "./machine.ts";
-import { measure, type Result } from "./measure.ts";
+import { runBenches, type Outcome } from "./run-benches.ts";
 import { table } from "./table.ts";
 
 const usage = `usage: npm run bench -- [options]
 
-  --minutes N          end after about so long (default 10); earlier when every interval is within 5 %
+  --minutes N          begin no round after so long (default 10), the first one of each bench excepted; end
+                       earlier when every interval is within 5 %
   --only NAME          only benches whose name contains NAME; may be repeated
   --hypervisor NAME    qemu (default) or cloud-hypervisor
   --json FILE          where the samples go (default bench/results/TIME.json)
   --list               names the benches`;
-
-interface Outcome {
-  readonly name: string;
-  readonly about: string;
-  readonly results?: readonly Result[];
-  readonly skipped?: string;
-  readonly error?: string;
-}
 
 const { values } = parseArgs({
   options: {
@@ -57,45 +49,28 @@ async function run(all: readonly Bench[]): Promise<void> {
   }
   const started = new Date();
   const machine = describeMachine();
-  const end = performance.now() + minutes * 60_000;
-  const outcomes: Outcome[] = [];
-  for (const [index, bench] of benches.entries()) {
-    if (abort.signal.aborted) break;
-    // What one bench leaves of its share goes to those after it.
-    const now = performance.now();
-    const deadlineMs = now + (end - now) / (benches.length - index);
-    const outcome = await runBench(bench, deadlineMs);
-    outcomes.push(outcome);
-    print(outcome);
-  }
-  console.log(`\n${table(outcomes.flatMap(({ results }) => results ?? []))}`);
+  const begun = performance.now();
+  const endMs = begun + minutes * 60_000;
+  const { signal } = abort;
+  const outcomes = await runBenches(benches, { endMs, signal, onTurn: print });
+  const results = outcomes.flatMap(({ results: ofOne }) => ofOne ?? []);
+  console.log(`\n${table(results)}\n`);
+  const wide = results.filter(({ isNarrow }) => !isNarrow).length;
+  const took = ((performance.now() - begun) / 60_000).toFixed(1);
+  const rest =
+    wide === 0
+      ? "every interval is within 5 %"
+      : `${wide} of ${results.length} intervals are wider than 5 %`;
+  console.log(`${took} of ${minutes} minutes: ${rest}`);
   const file = values.json ?? `bench/results/${started.toISOString().replaceAll(":", "-")}.json`;
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(
     file,
     JSON.stringify({ format: 1, started, minutes, hypervisor, machine, benches: outcomes }),
   );
-  console.log(`\nsamples: ${file}`);
+  console.log(`samples: ${file}`);
   if (outcomes.some(({ error }) => error !== undefined) || abort.signal.aborted) {
     process.exitCode = 1;
-  }
-}
-
-async function runBench(bench: Bench, deadlineMs: number): Promise<Outcome> {
-  const { name, about } = bench;
-  try {
-    const scenario = await bench.open();
-    try {
-      const results = await measure(scenario, { deadlineMs, signal: abort.signal });
-      return { name, about, results };
-    } finally {
-      await scenario.close();
-    }
-  } catch (error) {
-    if (isVirgaError(error) && error.code === "UNSUPPORTED") {
-      return { name, about, skipped: error.message };
-    }
-    return { name, about, error: error instanceof Error ? (error.stack ?? error.message) : "" };
   }
 }
 

@@ -16,6 +16,7 @@ test("the table names what was measured, its interval, the aim and the verdict",
       },
       aim: { of: "difference", most: 2 },
       verdict: "reached",
+      isNarrow: true,
       samples: { virga: [] },
     },
     {
@@ -25,13 +26,17 @@ test("the table names what was measured, its interval, the aim and the verdict",
       median: { value: 42.21, low: 40, high: 44 },
       aim: { of: "value", most: 97.656 },
       verdict: "reached",
+      isNarrow: true,
       samples: { virga: [] },
     },
   ]).split("\n");
   assert.equal(lines.length, 3);
   assert.match(
     lines[1] ?? "",
-    /^pause +12 +1\.23 ms +2\.00 ms +2\.50 ms +123 ms +2\.03 \[1\.90, 2\.20\] +\+1\.27 \[1\.00, 1\.50\], <= \+2 ms +reached$/,
+    /^pause +12 +1\.23 ms +2\.00 ms +2\.50 ms +123 ms +2\.03 \[1\.90, 2\.20\] +±8 % +\+1\.27 \[1\.00, 1\.50\], <= \+2 ms +reached$/,
   );
-  assert.match(lines[2] ?? "", /^heap per VM +3 +42\.2 KiB +50\.0 KiB +<= 97\.7 KiB +reached$/);
+  assert.match(
+    lines[2] ?? "",
+    /^heap per VM +3 +42\.2 KiB +50\.0 KiB +±5 % +<= 97\.7 KiB +reached$/,
+  );
 });

@@ -1,8 +1,8 @@
 import type { Result } from "./measure.ts";
-import type { Estimate } from "./statistics.ts";
+import { relativeHalfWidth, type Estimate } from "./statistics.ts";
 import type { Aim } from "./verdict.ts";
 
-const HEAD = ["what", "rounds", "raw median", "p95", "virga median", "p95", "ratio", "aim", ""];
+const HEAD = ["what", "rounds", "raw median", "p95", "virga median", "p95", "ratio", "", "aim", ""];
 
 /** The results as a table for a terminal. */
 export function table(results: readonly Result[]): string {
@@ -34,9 +34,16 @@ function row(result: Result): string[] {
     amount(virga.median),
     amount(virga.p95),
     comparison === undefined ? "" : interval(comparison.ratio, ""),
+    precision(result),
     aim === undefined ? "" : aimText(aim, result),
     verdict ?? "",
   ];
+}
+
+/** Half the interval's width: of the ratio, or of the median where there is nothing to compare with. */
+function precision({ comparison, median }: Result): string {
+  const share = relativeHalfWidth(comparison?.ratio ?? median);
+  return Number.isFinite(share) ? `±${Math.ceil(share * 100)} %` : "";
 }
 
 function aimText({ of, most }: Aim, { comparison, unit }: Result): string {
