@@ -1,8 +1,9 @@
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, identifyProcess, isSameProcess, isVmId } from "@virga/vm";
+import { errnoOf, isVmId } from "@virga/vm";
 import type { ProcessIdentity } from "@virga/vm";
 import type { Home } from "./home.ts";
+import { isDeadOwner, thisOwner } from "./owner-alive.ts";
 
 const FORMAT = 1;
 const SUFFIX = ".json";
@@ -38,8 +39,7 @@ function ownersDirectory(home: Home): string {
 
 /** Binds VM `id` to this process, before anything of the VM exists. */
 export async function ownVm(home: Home, id: string, purpose: OwnedPurpose): Promise<Ownership> {
-  const owner = identifyProcess(process.pid);
-  if (owner === undefined) throw new Error("this process is not in /proc: is it mounted?");
+  const owner = thisOwner();
   const directory = ownersDirectory(home);
   const path = join(directory, id + SUFFIX);
   const record: OwnerRecord = { format: FORMAT, id, purpose, owner };
@@ -59,30 +59,23 @@ export async function deadOwners(
   { sweep = true }: { readonly sweep?: boolean } = {},
 ): Promise<OwnerRecord[]> {
   const directory = ownersDirectory(home);
-  const here = identifyProcess(process.pid);
   const dead: OwnerRecord[] = [];
-  if (here === undefined) return dead;
   for (const name of await listNames(directory)) {
     const path = join(directory, name);
-    if (sweep && name.endsWith(SUFFIX + UNFINISHED)) await sweepUnfinished(path, here);
+    if (sweep && name.endsWith(SUFFIX + UNFINISHED)) await sweepUnfinished(path);
     const record = name.endsWith(SUFFIX) ? await readOwner(path) : undefined;
     if (record === undefined || `${record.id}${SUFFIX}` !== name) continue;
-    if (isDead(record.owner, here)) dead.push(record);
+    if (isDeadOwner(record.owner)) dead.push(record);
   }
   return dead;
 }
 
-function isDead(owner: ProcessIdentity, here: ProcessIdentity): boolean {
-  const unsure = owner.bootId === here.bootId && owner.pidNamespace !== here.pidNamespace;
-  return !unsure && !isSameProcess(owner);
-}
-
-async function sweepUnfinished(path: string, here: ProcessIdentity): Promise<void> {
+async function sweepUnfinished(path: string): Promise<void> {
   const record = await readOwner(path);
   const isStale =
     record === undefined
       ? Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now()) > WRITTEN_MS
-      : isDead(record.owner, here);
+      : isDeadOwner(record.owner);
   if (isStale) await rm(path, { force: true });
 }
 

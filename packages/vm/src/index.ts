@@ -40,6 +40,8 @@ export type { MachineLimits, MachineSize } from "./machine-limits.ts";
 export { silentLogger } from "./logger.ts";
 export { virgaCommand } from "./virga-command.ts";
 export type { Logger, LogMethod } from "./logger.ts";
+export { readVm } from "./read-vm.ts";
+export type { VmSummary } from "./read-vm.ts";
 export type { RecoveryOutcome } from "./recover-directory.ts";
 export { copySparse } from "./snapshot/sparse-copy.ts";
 export type { SparseCopyOptions } from "./snapshot/sparse-copy.ts";

@@ -22,6 +22,8 @@ export interface SnapshotOptions {
   readonly resume?: boolean;
   /** Runs while the VM still stands, after its memory is saved: the place to copy its disks. What it throws fails the snapshot; the VM stays paused. */
   readonly whilePaused?: () => Promise<void>;
+  /** Called as soon as the VM runs again by `resume`, before the files are synced and published. It must not throw. */
+  readonly onResumed?: () => void;
 }
 
 /**
@@ -92,6 +94,7 @@ export async function snapshotMachine(
   if (options.resume === true) {
     const timeoutMs = config.timeouts.callMs;
     await machine.change(operation, "resume", () => machine.control.resume({ timeoutMs, signal }));
+    options.onResumed?.();
   }
   const manifest = await operation.step("fill", async () =>
     fillTemporary(

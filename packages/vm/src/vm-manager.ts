@@ -7,7 +7,7 @@ import { isVmId } from "./config/ids.ts";
 import { isRecord } from "./config/value-check.ts";
 import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
 import { destroyMachine } from "./destroy-vm.ts";
-import { hasVanished } from "./directory.ts";
+import { hasVanished, vmLayout } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
 import type { HypervisorDriver, SnapshotSource } from "./hypervisor/port.ts";
 import { identifyBuild } from "./identify-build.ts";
@@ -20,6 +20,7 @@ import type { Machine } from "./machine.ts";
 import type { OperationOptions, RestoreOptions, VmManagerOptions } from "./manager-options.ts";
 import { recoverDirectory } from "./recover-directory.ts";
 import type { RecoveryOutcome } from "./recover-directory.ts";
+import { readRecord } from "./record.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { prepareMachineSnapshot, snapshotMachine } from "./snapshot-vm.ts";
 import type { SnapshotOptions } from "./snapshot-vm.ts";
@@ -193,10 +194,15 @@ export class VmManager {
     return found;
   }
 
-  /** As {@link recover}, for one id. Undefined when there is no directory of that id, or the VM is one of this manager's already. */
+  /**
+   * As {@link recover}, for one id. Undefined when there is no directory of that id, or the VM is one of this manager's already. One of this manager's that has
+   * ended, and that another process has removed or replaced since, is forgotten first.
+   */
   async recoverVm(id: string): Promise<RecoveryOutcome | undefined> {
-    if (!isVmId(id) || this.#table.isTaken(id)) return undefined;
+    if (!isVmId(id)) return undefined;
     const directory = join(this.#options.directory, id);
+    await this.#forgetReplaced(id, directory);
+    if (this.#table.isTaken(id)) return undefined;
     if (!existsSync(directory)) return undefined;
     try {
       const outcome = await recoverDirectory(directory, this.#logger);
@@ -207,6 +213,20 @@ export class VmManager {
       if (!existsSync(directory) || hasVanished(error)) return undefined;
       throw error;
     }
+  }
+
+  async #forgetReplaced(id: string, directory: string): Promise<void> {
+    const machine = this.#table.get(id);
+    if (machine === undefined || machine.isBusy || machine.process.isAlive()) return;
+    // A record that cannot be read is a damaged one of this VM.
+    const uuid = await readRecord(vmLayout(directory, "api.sock", true).record).then(
+      (record) => record?.uuid,
+      () => machine.record.uuid,
+    );
+    if (uuid === machine.record.uuid || this.#table.get(id) !== machine) return;
+    if (machine.destroying !== undefined) return;
+    machine.abandon();
+    this.#table.delete(machine);
   }
 
   async #defaults(): Promise<DefaultsContext> {

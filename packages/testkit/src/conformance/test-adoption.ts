@@ -37,8 +37,14 @@ export function testAdoption(subject: ConformanceSubject): void {
       await second.destroy("shared");
       assert.equal((await ended).reason, "requested");
       await vm.exited;
+      const again = await bootVm(subject, place, second, "shared");
+      assert.equal(await first.recoverVm("shared"), "whole");
+      assert.equal(first.get("shared")?.pid, again.pid, "the one in its place is found");
       await vm.destroy();
-      assert.deepEqual(second.list(), []);
+      assert.equal(again.state, "running");
+      await again.destroy();
+      assert.equal(await first.recoverVm("shared"), undefined);
+      assert.deepEqual([first.list(), second.list()], [[], []]);
     });
   });
 

@@ -85,8 +85,9 @@ export function testSnapshots(subject: ConformanceSubject): void {
         await manager.snapshot(source, snapshot, {
           resume: true,
           whilePaused: () => Promise.resolve(void states.push(vm.state)),
+          onResumed: () => states.push(`${vm.state}, published ${existsSync(snapshot)}`),
         });
-        assert.deepEqual([...states, vm.state], ["paused", "running"]);
+        assert.deepEqual(states, ["paused", "running, published false"]);
         const counted = await guest.counter(vm);
         assert.equal(await guest.recall(vm), digest, "the source goes on");
         const config = await subject.config(place, generation);

@@ -207,3 +207,8 @@ test("capabilities are data", () => {
     guestConnections: 16,
   });
 });
+
+test("what QEMU answered is kept apart by accelerator", () => {
+  const [kvm, tcg] = [qemuDriver({ accelerator: "kvm" }), qemuDriver()];
+  assert.notEqual(kvm.fingerprint, tcg.fingerprint);
+});

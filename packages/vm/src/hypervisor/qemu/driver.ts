@@ -39,6 +39,8 @@ export interface QemuDriverOptions {
 export function qemuDriver({ accelerator = "tcg" }: QemuDriverOptions = {}): HypervisorDriver {
   return {
     name: "qemu",
+    // It is part of what the build says of itself.
+    fingerprint: accelerator,
     identify: (binary, options) => identifyQemu(binary, accelerator, options),
     capabilities: () => CAPABILITIES,
     check,
