@@ -58,15 +58,15 @@ export class VmFixture {
   static async open(hypervisor: HypervisorName): Promise<VmFixture> {
     const { vmlinux, launcher, home } = await testAssets();
     const drivers = [
-      { driver: cloudHypervisorDriver, accelerator: "kvm" },
-      { driver: qemuDriver({ accelerator: "kvm" }), accelerator: "kvm" },
-      { driver: qemuDriver({ accelerator: "tcg" }), accelerator: "tcg" },
-    ] as const;
+      cloudHypervisorDriver,
+      qemuDriver({ accelerator: "kvm" }),
+      qemuDriver({ accelerator: "tcg" }),
+    ];
     const probe = { launcher, kernel: vmlinux, cacheDirectory: home.run };
     const chosen = chooseHypervisor(await probeHypervisors({ drivers, ...probe }), hypervisor);
     const driver = drivers.find(
-      (one) => one.driver.name === chosen.name && one.accelerator === chosen.accelerator,
-    )?.driver;
+      (one) => one.name === chosen.name && one.accelerator === chosen.accelerator,
+    );
     if (driver === undefined) throw new Error(`no driver for ${hypervisor}`);
     return new VmFixture(driver, { kernel: vmlinux, initramfs: await agentInitramfs() }, launcher);
   }

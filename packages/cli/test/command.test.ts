@@ -89,6 +89,8 @@ test("virga doctor reports and changes nothing", async (t) => {
     detail: "there is none yet",
     fix: virgaCommand("setup"),
   });
+  const memory = report.checks.find(({ name }: { name: string }) => name === "qemu-rom-off");
+  assert.match(memory.detail, /^QEMU \S+ .*has (?:no )?rom=off|^there is no QEMU/);
   for (const hypervisor of report.hypervisors) {
     assert.deepEqual(Object.keys(hypervisor), [
       "name",

@@ -18,9 +18,9 @@ export function probeMachine(options: ProbeMachineOptions): Promise<HypervisorPr
   const { assets, untriedBecause, logger, signal } = options;
   return probeHypervisors({
     drivers: [
-      { driver: cloudHypervisorDriver, accelerator: "kvm" },
-      { driver: qemuDriver({ accelerator: "kvm" }), accelerator: "kvm" },
-      { driver: qemuDriver({ accelerator: "tcg" }), accelerator: "tcg" },
+      cloudHypervisorDriver,
+      qemuDriver({ accelerator: "kvm" }),
+      qemuDriver({ accelerator: "tcg" }),
     ],
     // Unused without a kernel to try.
     launcher: assets?.launcher ?? "",

@@ -96,7 +96,7 @@ test("who makes no VM removes them too, and doctor only tells of them", (t) =>
   withLeakCheck(t, async (place) => {
     const { home, create, left } = await setUp(place);
     const leftovers = async () => {
-      const probe = async () => ({ hypervisors: [], chosen: null });
+      const probe = async () => ({ hypervisors: [], chosen: null, checks: [] });
       const { checks } = await doctor({ probe, context: { home } });
       return checks.find(({ name }) => name === "leftovers");
     };

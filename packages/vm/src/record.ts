@@ -101,9 +101,14 @@ export async function readRecord(path: string): Promise<VmRecord | undefined> {
       },
     );
   }
-  // A record of an earlier version may lack a deadline that came later.
+  // A record of an earlier version may lack a deadline, or a fact about the hypervisor, that came later. That fact counts at the start only.
   const timeouts = { ...DEFAULT_TIMEOUTS, ...value.config.timeouts };
-  return { ...value, config: { ...value.config, timeouts }, state: stateOf(value, dirname(path)) };
+  return {
+    ...value,
+    config: { ...value.config, timeouts },
+    build: { ...value.build, mapsReadOnly: value.build.mapsReadOnly === true },
+    state: stateOf(value, dirname(path)),
+  };
 }
 
 function stateOf({ state }: VmRecord, directory: string): VmRecord["state"] {

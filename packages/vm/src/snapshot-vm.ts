@@ -56,7 +56,7 @@ export async function snapshotMachine(
   undo: UndoStack,
   options: Omit<SnapshotOptions, "signal"> = {},
 ): Promise<SnapshotManifest> {
-  const { layout, config } = machine.context;
+  const { layout, config, build } = machine.context;
   if (!isAbsolute(directory) || directory.includes("\0")) {
     throw new VirgaError(
       "INVALID_ARGUMENT",
@@ -102,12 +102,13 @@ export async function snapshotMachine(
       {
         source: layout.host.out,
         files: output.files,
+        memoryWritable: build.name === "qemu" && !build.mapsReadOnly,
         manifest: {
           format: MANIFEST_FORMAT,
           createdAt: new Date().toISOString(),
-          hypervisor: machine.context.build.name,
-          hypervisorVersion: machine.context.build.version,
-          accelerator: machine.context.build.accelerator,
+          hypervisor: build.name,
+          hypervisorVersion: build.version,
+          accelerator: build.accelerator,
           architecture: process.arch,
           cpuModel: hostCpu(),
           sandboxId: machine.id,

@@ -56,6 +56,7 @@ export function testContext(
       binary: config.binary,
       version: "v53.0",
       numbers: [53, 0, 0],
+      mapsReadOnly: false,
       accelerator: "kvm",
     },
     uuid: "11111111-2222-4333-8444-555555555555",

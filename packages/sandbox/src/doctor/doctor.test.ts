@@ -20,8 +20,8 @@ const usable = {
   usable: true,
   reason: "it ran a guest",
 };
-const probe = async () => ({ hypervisors: [usable], chosen: "qemu" });
-const noProbe = async () => ({ hypervisors: [], chosen: null });
+const probe = async () => ({ hypervisors: [usable], chosen: "qemu", checks: [] });
+const noProbe = async () => ({ hypervisors: [], chosen: null, checks: [] });
 
 async function useMachine(
   t: TestContext,
@@ -77,6 +77,12 @@ test("all is well when the essential checks hold and a hypervisor is usable", as
     chosen: "qemu",
   });
   assert.equal((await doctor({ probe: noProbe, checks: [good] })).ok, false);
+  const limit = { name: "c", ok: false, detail: "d", fix: "f" };
+  const limited = await doctor({
+    probe: async () => ({ ...(await probe()), checks: [limit] }),
+    checks: [good],
+  });
+  assert.deepEqual([limited.ok, limited.checks.at(-1)], [true, limit]);
   assert.equal((await doctor({ probe, checks: [{ ...bad, essential: true }] })).ok, false);
 });
 

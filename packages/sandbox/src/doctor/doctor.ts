@@ -24,13 +24,14 @@ export interface HypervisorsReport {
   readonly hypervisors: readonly HypervisorReport[];
   /** The one that `auto` picks; null when none is usable. */
   readonly chosen: string | null;
+  /** What asking them showed of this machine, judged. None of it is essential. */
+  readonly checks: readonly Check[];
 }
 
 /** All that is known about this machine. */
 export interface DoctorReport extends HypervisorsReport {
   /** Whether VMs can run here: each essential check holds and a hypervisor is usable. */
   readonly ok: boolean;
-  readonly checks: readonly Check[];
 }
 
 /** What doctor needs beside the machine. */
@@ -58,7 +59,8 @@ export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
     checks.push({ name: definition.name, ...result });
     essential &&= result.ok || !definition.essential;
   }
-  const { hypervisors, chosen } = await options.probe();
+  const { hypervisors, chosen, checks: more } = await options.probe();
+  checks.push(...more);
   return { ok: essential && chosen !== null, checks, hypervisors, chosen };
 }
 

@@ -2,6 +2,7 @@ import { homePaths, type Home } from "../home.ts";
 import { probeMachine } from "../probe-machine.ts";
 import { findReady } from "../setup/setup.ts";
 import type { HypervisorsReport } from "./doctor.ts";
+import { romOffCheck } from "./rom-off-check.ts";
 
 /** Finds the hypervisors of this machine and tries them, as far as what guests are made from has been set up. */
 export async function findHypervisors(
@@ -17,5 +18,9 @@ export async function findHypervisors(
     usable,
     reason,
   }));
-  return { hypervisors, chosen: hypervisors.find(({ usable }) => usable)?.name ?? null };
+  return {
+    hypervisors,
+    chosen: hypervisors.find(({ usable }) => usable)?.name ?? null,
+    checks: [romOffCheck(probes)],
+  };
 }

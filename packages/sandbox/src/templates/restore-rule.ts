@@ -3,8 +3,8 @@ import type { HypervisorName, MemoryForm, RestoreMode } from "@virga/vm";
 /** What the rule decides upon. */
 export interface RestoreFacts {
   readonly hypervisor: HypervisorName;
-  /** As the build calls itself, e.g. `v53.0` or `7.2.22 (Debian …)`. */
-  readonly hypervisorVersion: string;
+  /** Whether it maps a memory file privately that it may only read. */
+  readonly mapsReadOnly: boolean;
   /** Whether VMMs run as a user who does not own the template's file. */
   readonly jailed: boolean;
   readonly balloon: boolean;
@@ -45,7 +45,7 @@ export function decideRestore(facts: RestoreFacts): RestoreDecision {
       reason: "copied: a balloon would punch holes into the memory that all clones share",
     };
   }
-  if (mapsReadOnly(facts.hypervisorVersion)) {
+  if (facts.mapsReadOnly) {
     return {
       memoryForm: "file",
       mode: "shared",
@@ -56,18 +56,14 @@ export function decideRestore(facts: RestoreFacts): RestoreDecision {
     return {
       memoryForm: "file",
       mode: "copy",
-      reason: "copied: this QEMU (before 8.2) would need write access to the shared memory file",
+      reason:
+        "copied: this QEMU (it has no rom=off) would need write access to the shared memory file",
     };
   }
   return {
     memoryForm: "file",
     mode: "shared",
     reason:
-      "shared: QEMU (before 8.2) and Virga are the same user here, so the template's memory is protected against accidents only",
+      "shared: this QEMU (it has no rom=off) and Virga are the same user, so the template's memory is protected against accidents only",
   };
-}
-
-function mapsReadOnly(version: string): boolean {
-  const [, major = "0", minor = "0"] = /^v?(\d+)\.(\d+)/u.exec(version) ?? [];
-  return Number(major) > 8 || (Number(major) === 8 && Number(minor) >= 2);
 }

@@ -52,7 +52,12 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
   const hypervisorVersion = version ?? "unknown";
   const balloon = false;
   // There is no jail yet: VMMs run as the user who owns the templates.
-  const restore = decideRestore({ hypervisor: name, hypervisorVersion, jailed: false, balloon });
+  const restore = decideRestore({
+    hypervisor: name,
+    mapsReadOnly: hypervisor.mapsReadOnly === true,
+    jailed: false,
+    balloon,
+  });
   const { isolated } = await manager.isolation();
   const parts: TemplateParts = {
     image: image.identity,

@@ -46,6 +46,8 @@ export type FakeCall =
 export interface Behaviour {
   /** What `--version` prints after the name. Default: the oldest version that is supported. */
   readonly version?: string;
+  /** Whether a fake QEMU has `rom=off`: says so when asked, and refuses it otherwise. Default: no, as the oldest that is supported. */
+  readonly romOff?: boolean;
   /** `--version` fails: prints nonsense, ends with code 1, or never ends. */
   readonly versionFault?: "garbage" | "exit" | "hang";
   /** At start: ends with `code` after printing `message`, or lives on without ever opening a socket. */
@@ -66,6 +68,8 @@ export const FAKE_FILES = {
   behaviour: "behaviour.json",
   calls: "calls.jsonl",
   version: "version.sh",
+  options: "options.sh",
+  questions: "questions.log",
 } as const;
 
 /** The behaviour the fake of `directory` has now. */

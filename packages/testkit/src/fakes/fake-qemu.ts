@@ -10,7 +10,7 @@ import { fail, prepareProcess, versionOf } from "./start-up.ts";
 
 const PROGRAM = "qemu-system-x86_64";
 const [directory = "", ...argv] = process.argv.slice(2);
-const options = orFail(() => parseQemuOptions(argv));
+const options = orFail(() => parseQemuOptions(argv, readBehaviour(directory)));
 await prepareProcess(directory, () => {
   trace("qemu_system_shutdown_request", "reason=4");
   end(0, `terminating on signal 15 from pid ${process.ppid} (fake)`);

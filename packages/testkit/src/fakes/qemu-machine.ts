@@ -1,8 +1,8 @@
-import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { FakeCall } from "./behaviour.ts";
 import { FakeGuest, readMemory, writeMemory, type GuestEnd } from "./fake-guest.ts";
-import type { QemuOptions } from "./qemu-options.ts";
+import type { MemoryFile, QemuOptions } from "./qemu-options.ts";
 import {
   encodeMigration,
   receiveMigration,
@@ -59,7 +59,7 @@ export class QemuMachine implements QmpMachine {
     };
     this.greeting = { version: this.#version, capabilities: ["oob"] };
     const { memoryFile } = options;
-    if (memoryFile !== undefined) this.#openMemory(memoryFile.path, memoryFile.shared);
+    if (memoryFile !== undefined) this.#openMemory(memoryFile);
     this.guest = new FakeGuest({
       disk: options.disks[0],
       memoryFile: memoryFile?.shared === true ? memoryFile.path : undefined,
@@ -146,7 +146,7 @@ export class QemuMachine implements QmpMachine {
     }));
   }
 
-  #openMemory(path: string, isShared: boolean): void {
+  #openMemory({ path, shared: isShared, readonly }: MemoryFile): void {
     const { memoryBytes, incoming } = this.#options;
     if (!existsSync(path)) {
       if (!isShared)
@@ -159,6 +159,8 @@ export class QemuMachine implements QmpMachine {
         `backing store size 0x${statSync(path).size.toString(16)} does not match 'size' option`,
       );
     }
+    // Fails where the real one would: on a file it must not write to.
+    closeSync(openSync(path, readonly ? "r" : "r+"));
   }
 
   #run(): void {

@@ -1,3 +1,11 @@
+/** The guest's memory as a file. */
+export interface MemoryFile {
+  readonly path: string;
+  readonly shared: boolean;
+  /** Opened for reading only, and yet memory the guest can write to. */
+  readonly readonly: boolean;
+}
+
 /** What a fake QEMU was told on its command line. */
 export interface QemuOptions {
   readonly qmpSockets: readonly string[];
@@ -5,7 +13,7 @@ export interface QemuOptions {
   readonly guestPorts: readonly string[];
   readonly uuid: string;
   readonly memoryBytes: number;
-  readonly memoryFile: { readonly path: string; readonly shared: boolean } | undefined;
+  readonly memoryFile: MemoryFile | undefined;
   readonly disks: readonly string[];
   /** Files that must exist: kernel and initramfs. */
   readonly payload: readonly string[];
@@ -80,8 +88,11 @@ const VALUED = new Set([
 
 type Properties = ReadonlyMap<string, string>;
 
-/** Reads a command line as QEMU would; throws with QEMU's kind of sentence on what it would refuse. */
-export function parseQemuOptions(words: readonly string[]): QemuOptions {
+/** Reads a command line as QEMU would; throws with QEMU's kind of sentence on what it would refuse. `romOff`: whether it knows `rom=off`. */
+export function parseQemuOptions(
+  words: readonly string[],
+  { romOff = false }: { readonly romOff?: boolean | undefined } = {},
+): QemuOptions {
   const values = new Map<string, string[]>();
   for (let i = 0; i < words.length; i++) {
     const word = (words[i] ?? "").replace(/^--/, "-");
@@ -108,6 +119,8 @@ export function parseQemuOptions(words: readonly string[]): QemuOptions {
   };
   const serial = one("-serial");
   const memory = all("-object").find((object) => object.get("") === "memory-backend-file");
+  const rom = memory?.get("rom");
+  if (rom !== undefined && !romOff) throw new Error("-object: Invalid parameter 'rom'");
   const memoryPath = memory?.get("mem-path");
   return {
     qmpSockets: [
@@ -120,7 +133,11 @@ export function parseQemuOptions(words: readonly string[]): QemuOptions {
     memoryFile:
       memoryPath === undefined
         ? undefined
-        : { path: memoryPath, shared: memory?.get("share") === "on" },
+        : {
+            path: memoryPath,
+            shared: memory?.get("share") === "on",
+            readonly: memory?.get("readonly") === "on" && rom === "off",
+          },
     disks: [
       ...all("-drive").flatMap((drive) => drive.get("file") ?? []),
       ...all("-blockdev").flatMap(

@@ -18,14 +18,20 @@ export interface HypervisorCapabilities {
   readonly guestConnections: number;
 }
 
-/** A hypervisor binary that was asked who it is. */
-export interface HypervisorBuild {
+/** What a hypervisor binary told of itself when it was asked: the same for everybody who uses it, and kept as long as the file does not change. */
+export interface HypervisorBinary {
   readonly name: HypervisorName;
   readonly binary: string;
   /** What it calls itself, e.g. `v53.0-dirty` or `7.2.22 (Debian …)`. */
   readonly version: string;
   /** Comparable: major, minor, patch. */
   readonly numbers: readonly [number, number, number];
+  /** Whether it maps a memory file privately that it may only read: QEMU's `rom=off`. False where the question does not arise (Cloud Hypervisor). */
+  readonly mapsReadOnly: boolean;
+}
+
+/** A hypervisor binary, and how it runs guests here. */
+export interface HypervisorBuild extends HypervisorBinary {
   readonly accelerator: "kvm" | "tcg";
 }
 
@@ -60,7 +66,7 @@ export interface LaunchPlan {
   readonly staleSockets: readonly string[];
   /** Bytes of the largest file the VMM may have to write, disks aside. Files it maps do not count. */
   readonly largestFileBytes: number;
-  /** Bind the snapshot writable: QEMU before 8.2 opens even a privately mapped file for writing. */
+  /** Bind the snapshot writable: a QEMU that does not know `rom=off` opens even a privately mapped file for writing. */
   readonly snapshotWritable?: boolean;
 }
 
@@ -131,10 +137,13 @@ export interface ExitEvidence {
 /** A hypervisor driver. Stateless: everything about a VM is in its context, record and directory. */
 export interface HypervisorDriver {
   readonly name: HypervisorName;
-  /** Settings of this driver that change what `identify` answers, e.g. the accelerator. Part of the key under which the answer is kept. */
-  readonly fingerprint?: string;
-  /** Asks the binary for its version; refuses what is missing (`HYPERVISOR_MISSING`) or older than the floor (`HYPERVISOR_TOO_OLD`). */
-  identify(binary: string, options: CallOptions): Promise<HypervisorBuild>;
+  /** How it runs guests. The binary does not tell: whoever made the driver chose. */
+  readonly accelerator: HypervisorBuild["accelerator"];
+  /**
+   * Asks the binary for its version and what it can; refuses what is missing (`HYPERVISOR_MISSING`) or older than the floor (`HYPERVISOR_TOO_OLD`). The answer
+   * is kept (see `identifyBuild`), so it may cost some starts of the binary, and must not depend on anything but the binary.
+   */
+  identify(binary: string, options: CallOptions): Promise<HypervisorBinary>;
   capabilities(build: HypervisorBuild): HypervisorCapabilities;
   /** Fails with `UNSUPPORTED` or `INVALID_CONFIG` where this build cannot make this VM. Called before anything is created. */
   check(context: VmContext, source: SnapshotSource | undefined): void;

@@ -18,6 +18,8 @@ export interface HypervisorProbe {
   /** Null where the binary is missing or does not tell. */
   readonly version: string | null;
   readonly binary: string | null;
+  /** As {@link HypervisorBuild.mapsReadOnly}; null where the binary is missing or does not tell. */
+  readonly mapsReadOnly: boolean | null;
   readonly usable: boolean;
   /** Why, or why not, in one sentence. */
   readonly reason: string;
@@ -26,10 +28,7 @@ export interface HypervisorProbe {
 /** What probing needs. */
 export interface ProbeOptions {
   /** One driver for each way, in the order of preference. */
-  readonly drivers: readonly {
-    readonly driver: HypervisorDriver;
-    readonly accelerator: "kvm" | "tcg";
-  }[];
+  readonly drivers: readonly HypervisorDriver[];
   readonly launcher: string;
   /** Kernel for the trial boot; without one, KVM counts as usable when it can be opened, and the reason says so. */
   readonly kernel: string | undefined;
@@ -49,7 +48,8 @@ export async function probeHypervisors(options: ProbeOptions): Promise<Hyperviso
   const present = kvmPresent();
   let kvm: TrialBoot | undefined = present.ok ? undefined : present;
   const probes: HypervisorProbe[] = [];
-  for (const { driver, accelerator } of options.drivers) {
+  for (const driver of options.drivers) {
+    const { accelerator } = driver;
     // In turn: what one way shows of KVM holds for the next.
     // oxlint-disable-next-line no-await-in-loop
     const build = await identify(driver, options);
@@ -59,12 +59,14 @@ export async function probeHypervisors(options: ProbeOptions): Promise<Hyperviso
         accelerator,
         version: null,
         binary: null,
+        mapsReadOnly: null,
         usable: false,
         reason: build,
       });
       continue;
     }
-    const facts = { name: driver.name, accelerator, version: build.version, binary: build.binary };
+    const { name, version, binary, mapsReadOnly } = build;
+    const facts = { name, accelerator, version, binary, mapsReadOnly };
     if (accelerator === "tcg") {
       probes.push({ ...facts, usable: true, reason: "emulation works everywhere, slowly" });
       continue;

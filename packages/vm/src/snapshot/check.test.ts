@@ -40,6 +40,7 @@ const build = {
   binary: "/b",
   version: "v53.0",
   numbers: [53, 0, 0],
+  mapsReadOnly: false,
   accelerator: "kvm",
 } as const;
 
@@ -56,6 +57,7 @@ async function snapshot(t: TestContext): Promise<string> {
   await fillTemporary(temporary, {
     source,
     files: ["config.json", "memory-ranges"],
+    memoryWritable: false,
     manifest: facts,
   });
   await publish(temporary, directory);
@@ -70,7 +72,12 @@ test("a link among the VMM's files is refused, and what it leads to stays as it 
   await mkdir(join(work, "out"));
   await symlink(target, join(work, "out", "config.json"));
   await mkdir(join(work, "temporary"));
-  const publication = { source: join(work, "out"), files: ["config.json"], manifest: facts };
+  const publication = {
+    source: join(work, "out"),
+    files: ["config.json"],
+    memoryWritable: true,
+    manifest: facts,
+  };
   await assert.rejects(fillTemporary(join(work, "temporary"), publication), { code: "ELOOP" });
   assert.equal((await stat(target)).mode & 0o777, 0o600);
   const signal = AbortSignal.abort();

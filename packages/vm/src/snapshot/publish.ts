@@ -44,6 +44,8 @@ export interface Publication {
   /** Where the VMM wrote. */
   readonly source: string;
   readonly files: readonly string[];
+  /** Whether whoever restores must be able to write to the memory's file, although nothing is written: a QEMU without `rom=off` opens it so. */
+  readonly memoryWritable: boolean;
   readonly manifest: Omit<SnapshotManifest, "files">;
 }
 
@@ -59,9 +61,7 @@ export async function fillTemporary(
   // Together, so that the disk is waited for once. All are waited for: an undo must find nobody at work here.
   const finished = await Promise.allSettled(
     publication.files.map(async (name): Promise<SnapshotFile> => {
-      // QEMU before 8.2 opens even a privately mapped memory file for writing; its owner must be allowed to.
-      const writable =
-        publication.manifest.hypervisor === "qemu" && name === publication.manifest.memory.file;
+      const writable = publication.memoryWritable && name === publication.manifest.memory.file;
       const facts = await finishFile(join(temporary, name), writable ? 0o600 : 0o444);
       return { name, ...facts };
     }),

@@ -15,6 +15,7 @@ const OPTION_CHARACTERS = /[,=[\]"]/u;
 /** Drives Cloud Hypervisor 53.0 and newer. */
 export const cloudHypervisorDriver: HypervisorDriver = {
   name: "cloud-hypervisor",
+  accelerator: "kvm",
   identify: identifyCloudHypervisor,
   capabilities: () => ({
     restoreModes: ["on-demand", "shared", "copy"],

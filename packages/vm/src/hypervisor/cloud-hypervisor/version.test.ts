@@ -41,7 +41,7 @@ test("a binary is identified", async (context) => {
     binary,
     version: "v53.0-dirty",
     numbers: [53, 0, 0],
-    accelerator: "kvm",
+    mapsReadOnly: false,
   });
 });
 

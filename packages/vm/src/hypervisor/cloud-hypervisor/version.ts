@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { VirgaError, abortedError, errnoOf, errorText } from "../../errors.ts";
-import type { CallOptions, HypervisorBuild } from "../port.ts";
+import type { CallOptions, HypervisorBinary } from "../port.ts";
 
 /** Oldest release that is driven. */
 const FLOOR = [53, 0, 0] as const;
@@ -10,7 +10,7 @@ const MAX_OUTPUT_BYTES = 16 * 1024;
 /** What `cloud-hypervisor --version` says: the version as written, and its numbers. Undefined where it says something else. */
 export function parseVersion(
   output: string,
-): Pick<HypervisorBuild, "version" | "numbers"> | undefined {
+): Pick<HypervisorBinary, "version" | "numbers"> | undefined {
   const match =
     /^cloud-hypervisor (v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?(?:[-+][\w.+-]{1,64})?)\s*$/mu.exec(
       output,
@@ -27,7 +27,7 @@ export function parseVersion(
 export async function identifyCloudHypervisor(
   binary: string,
   options: CallOptions,
-): Promise<HypervisorBuild> {
+): Promise<HypervisorBinary> {
   const output = await versionOutput(binary, options);
   const parsed = parseVersion(output);
   if (parsed === undefined) {
@@ -47,10 +47,10 @@ export async function identifyCloudHypervisor(
       },
     );
   }
-  return { name: "cloud-hypervisor", binary, accelerator: "kvm", ...parsed };
+  return { name: "cloud-hypervisor", binary, mapsReadOnly: false, ...parsed };
 }
 
-function isOlder(left: HypervisorBuild["numbers"], right: HypervisorBuild["numbers"]): boolean {
+function isOlder(left: HypervisorBinary["numbers"], right: HypervisorBinary["numbers"]): boolean {
   for (const [index, number] of left.entries()) {
     const other = right[index] ?? 0;
     if (number !== other) return number < other;

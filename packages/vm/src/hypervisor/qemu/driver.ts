@@ -16,7 +16,7 @@ import { QemuControl } from "./control.ts";
 import { explainQemuExit } from "./exit.ts";
 import { GUEST_PORTS, portSocket } from "./files.ts";
 import { connectGuestPort } from "./guest-connection.ts";
-import { bootArguments, canMapReadOnly, restoreArguments } from "./machine-arguments.ts";
+import { bootArguments, restoreArguments } from "./machine-arguments.ts";
 import { PIECE_BYTES } from "./save-private-memory.ts";
 import { identifyQemu } from "./version.ts";
 
@@ -39,9 +39,8 @@ export interface QemuDriverOptions {
 export function qemuDriver({ accelerator = "tcg" }: QemuDriverOptions = {}): HypervisorDriver {
   return {
     name: "qemu",
-    // It is part of what the build says of itself.
-    fingerprint: accelerator,
-    identify: (binary, options) => identifyQemu(binary, accelerator, options),
+    accelerator,
+    identify: identifyQemu,
     capabilities: () => CAPABILITIES,
     check,
     prepareFiles,
@@ -63,7 +62,7 @@ function plan(context: VmContext, rest: readonly string[], source?: SnapshotSour
     argv: [context.build.binary, ...rest],
     staleSockets: [host.qmpOperations, host.qmpReads, host.incoming, ...ports],
     largestFileBytes: PIECE_BYTES,
-    snapshotWritable: source?.mode === "shared" && !canMapReadOnly(context),
+    snapshotWritable: source?.mode === "shared" && !context.build.mapsReadOnly,
   };
 }
 

@@ -4,7 +4,6 @@ import { kernelArguments } from "../kernel-arguments.ts";
 import type { SnapshotSource, VmContext } from "../port.ts";
 import { GUEST_PORTS, portSocket } from "./files.ts";
 import { tscRateKhz } from "./tsc-rate.ts";
-import { isAtLeast } from "./version.ts";
 
 /** Code that was translated for the guest, at most (TCG). */
 const TRANSLATION_CACHE_MIB = 256;
@@ -167,15 +166,10 @@ function diskArguments(disk: Required<DiskConfig>, path: string): string[] {
 function memoryFile(path: string, context: VmContext, own: boolean): string {
   const object = `memory-backend-file,id=ram,size=${context.config.memoryMib}M,mem-path=${optionValue(path)}`;
   if (own) return `${object},share=on`;
-  // Before 8.2 even a private mapping opens its file for writing.
-  return canMapReadOnly(context)
+  // Without `rom=off` even a private mapping opens its file for writing.
+  return context.build.mapsReadOnly
     ? `${object},share=off,readonly=on,rom=off`
     : `${object},share=off`;
-}
-
-/** Whether this QEMU maps a memory file privately that it opened read-only. */
-export function canMapReadOnly({ build }: Pick<VmContext, "build">): boolean {
-  return isAtLeast(build.numbers, [8, 2, 0]);
 }
 
 function monitor(id: string, path: string): string[] {
