@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fakeSubject } from "@virga/testkit";
-import { killCases, killEverywhere } from "./kill-points.ts";
+import { killCases } from "./kill-cases.ts";
+import { killEverywhere } from "./kill-points.ts";
 import { drivers } from "./with-fake.ts";
 
 const LANES = 2;
@@ -11,10 +12,10 @@ for (const driver of drivers) {
   const isolation = driver.name === "qemu" ? "off" : "auto";
   const subject = fakeSubject({ driver, restoreModes: [], isolation });
   for (const one of killCases) {
-    test(`${driver.name}: killed at every step of ${one.operation}, a VM is whole or nothing`, async (t) => {
+    test(`${driver.name}: killed at every step of ${one.title}, a VM is whole or nothing`, async (t) => {
       const events = await killEverywhere(subject, one, LANES);
       t.diagnostic(`${events} events`);
-      assert.ok(events >= one.events, `${one.operation} had ${events} events`);
+      assert.ok(events >= one.events, `${one.title} had ${events} events`);
     });
   }
 }

@@ -10,6 +10,8 @@ export async function makeBaseCopy(
   signal: AbortSignal,
 ): Promise<void> {
   const temporary = `${layout.base}.tmp`;
+  // A process that was killed in its copy left it.
+  await rm(temporary, { force: true });
   try {
     await copySparse(file, temporary, { signal });
     await rename(temporary, layout.base);
