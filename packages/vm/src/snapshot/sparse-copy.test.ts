@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtemp, open, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  lstat,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
@@ -86,7 +96,7 @@ test("a link is followed nowhere", async () => {
   await symlink(secret, link);
   await assert.rejects(copySparse(link, destination), withCode("IO_ERROR", /ELOOP/));
   await assert.rejects(copySparse(source, link), withCode("IO_ERROR", /exist/i));
-  // A destination that a link replaces while cp runs: its work goes on in the file that was made.
+  // A destination that a link takes before cp runs: the link is replaced.
   const real = execFileSync("which", ["cp"], { encoding: "utf8" }).trim();
   const script = `#!/bin/sh\nln -sf ${secret} ${destination}\nexec ${real} "$@"\n`;
   await writeFile(join(root, "cp"), script, { mode: 0o755 });
@@ -98,6 +108,26 @@ test("a link is followed nowhere", async () => {
     process.env["PATH"] = path;
   }
   assert.equal(await readFile(secret, "utf8"), "of the host");
+  assert.ok((await lstat(destination)).isFile());
+  assert.ok((await readFile(source)).equals(await readFile(destination)));
+});
+
+test("a link that leads nowhere makes no file there, whatever the environment says", async () => {
+  const made = join(root, "made");
+  const real = execFileSync("which", ["cp"], { encoding: "utf8" }).trim();
+  // As if the link had come between the removal of what was there and the making of the file.
+  const script = `#!/bin/sh\nln -sf ${made} ${destination}\nfor last; do :; done\nexec ${real} --sparse=always -T /proc/self/fd/0 "$last"\n`;
+  await writeFile(join(root, "cp"), script, { mode: 0o755 });
+  const path = process.env["PATH"] ?? "";
+  process.env["PATH"] = `${root}:${path}`;
+  process.env["POSIXLY_CORRECT"] = "1";
+  try {
+    await assert.rejects(copySparse(source, destination), withCode("IO_ERROR", /dangling symlink/));
+  } finally {
+    process.env["PATH"] = path;
+    delete process.env["POSIXLY_CORRECT"];
+  }
+  assert.deepEqual((await readdir(root)).toSorted(), ["-source", "cp"]);
 });
 
 test("an aborted copy does not start", async () => {
