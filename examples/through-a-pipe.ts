@@ -5,11 +5,10 @@ import { Sandbox } from "virga";
 
 const [, , ...command] = process.argv;
 await using sandbox = await Sandbox.create();
-const guest = await sandbox.spawn(command, { stdin: true });
+const guest = sandbox.spawn(command, { stdin: true });
 await Promise.all([
   pipeline(process.stdin, guest.stdin),
   pipeline(guest.stdout, process.stdout, { end: false }),
   pipeline(guest.stderr, process.stderr, { end: false }),
 ]);
-const { code, signal } = await guest.exited;
-process.exitCode = signal === undefined ? code : 128 + signal;
+process.exitCode = (await guest.wait()).exitCode;

@@ -7,6 +7,7 @@ const result = await sandbox.run(["/bin/sh", "-s"], {
   stdin: process.stdin,
   timeoutMs: 10_000,
   maxOutputBytes: 64 * 1024,
+  reject: false,
 });
 process.stdout.write(result.stdout);
 process.stderr.write(result.stderr);

@@ -20,7 +20,7 @@ const skip = prerequisite(
 
 const consumer = `
 import type { Duplex } from "node:stream";
-import { Sandbox, VERSION } from "virga";
+import { CommandError, Sandbox, VERSION, type RunResult, type SandboxProcess } from "virga";
 import { AgentClient } from "@virga/guest";
 import { ensureNative } from "@virga/sandbox";
 import { VmManager, isVirgaError, type VmConfig } from "@virga/vm";
@@ -38,6 +38,24 @@ export async function connect(manager: VmManager): Promise<Duplex> {
 export async function output(): Promise<string> {
   await using sandbox = await Sandbox.create({ memoryMib: 128 });
   return (await sandbox.run(["uname"])).stdout;
+}
+export async function processes(sandbox: Sandbox): Promise<number> {
+  const child: SandboxProcess = sandbox.spawn(["cat"], { stdin: true, reject: false });
+  child.stdin.end("{}");
+  for await (const value of child.json<{ readonly a?: number }>()) console.log(value.a?.toFixed());
+  for await (const line of sandbox.spawn(["true"])) console.log(line.toUpperCase());
+  const result: RunResult = await sandbox.spawn(["true"]);
+  // @ts-expect-error Misspelt.
+  await sandbox.run(["true"], { timeout: 1 });
+  try {
+    await sandbox.run(["false"]);
+  } catch (error) {
+    if (error instanceof CommandError) return error.exitCode;
+  }
+  await using forward = await sandbox.forward(80, { localPort: 0 });
+  await using terminal = await sandbox.terminal({ columns: 80, rows: 25 });
+  terminal.output.pipe(process.stdout);
+  return result.exitCode + forward.port + (await terminal.wait()).exitCode;
 }
 export { AgentClient, ensureNative, isVirgaError, number, version };
 `;

@@ -56,6 +56,15 @@ export interface GuestErrorOptions {
   readonly hint?: string;
 }
 
+const notStarted = "Nothing of it was done in the guest: it is safe to try again.";
+const unknown = "It may have been done, wholly or in part: look before you try again.";
+
+/** What a lost connection means for who asked, by outcome. Whoever aborts or closes knows by himself. */
+const outcomeHints: Readonly<Record<string, Partial<Record<GuestErrorCode, string>>>> = {
+  "not-started": { GUEST_CONNECTION_LOST: notStarted, GUEST_TIMEOUT: notStarted },
+  unknown: { GUEST_CONNECTION_LOST: unknown, GUEST_PROTOCOL: unknown, GUEST_TIMEOUT: unknown },
+};
+
 const brand = Symbol.for("virga.error");
 
 /** The one error class of this package. It carries the brand `Symbol.for("virga.error")`, shared by all packages of Virga. */
@@ -72,7 +81,7 @@ export class GuestError extends Error {
     this.name = "GuestError";
     this.code = code;
     this.details = options.details ?? {};
-    this.hint = options.hint;
+    this.hint = options.hint ?? outcomeHints[options.details?.outcome ?? "none"]?.[code];
     Object.defineProperty(this, brand, { value: true });
   }
 }

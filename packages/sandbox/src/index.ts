@@ -40,8 +40,19 @@ export { recoverHome } from "./recover-home.ts";
 export type { OnProgress } from "./progress.ts";
 export { checkCopy, type CheckedCopy, type CopyRequest } from "./copy-into.ts";
 export { pumpInput } from "./pump-input.ts";
-export type { RunOptions, RunResult } from "./run-command.ts";
-export { Sandbox, type SpawnOptions } from "./sandbox.ts";
+export { CommandError } from "./commands/command-error.ts";
+export type { ForwardOptions, PortForward } from "./commands/forward-port.ts";
+export type { SandboxAttachOptions } from "./commands/guest-commands.ts";
+export type {
+  InputContent,
+  ProcessEnd,
+  RunOptions,
+  RunResult,
+  SpawnOptions,
+} from "./commands/run-options.ts";
+export { SandboxProcess } from "./commands/sandbox-process.ts";
+export { SandboxTerminal, type TerminalOptions } from "./commands/sandbox-terminal.ts";
+export { Sandbox } from "./sandbox.ts";
 export type { SandboxOptions } from "./sandbox-options.ts";
 export { Timings } from "./timings.ts";
 export { withSetupLock, type SetupLockOptions } from "./setup/setup-lock.ts";

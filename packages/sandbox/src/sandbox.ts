@@ -1,21 +1,31 @@
-import type { AgentClient, ExecOptions, GuestFiles, GuestProcess } from "@virga/guest";
-import type { Vm } from "@virga/vm";
+import type {
+  AgentClient,
+  CallOptions,
+  GuestFiles,
+  GuestPort,
+  GuestProcessInfo,
+  GuestStats,
+  ProcessTarget,
+} from "@virga/guest";
+import type { Logger, Vm } from "@virga/vm";
 import { readyTimeoutMs } from "./boot-guest.ts";
 import type { Guest } from "./boot-guest.ts";
+import type { ForwardOptions, PortForward } from "./commands/forward-port.ts";
+import { GuestCommands } from "./commands/guest-commands.ts";
+import type { SandboxAttachOptions } from "./commands/guest-commands.ts";
+import type { RunOptions, RunResult, SpawnOptions } from "./commands/run-options.ts";
+import type { SandboxProcess } from "./commands/sandbox-process.ts";
+import type { SandboxTerminal, TerminalOptions } from "./commands/sandbox-terminal.ts";
 import { identityOf } from "./guest-agent.ts";
 import { checkCopy, copyInto } from "./copy-into.ts";
-import { explainStart } from "./explain-start.ts";
 import { homePaths } from "./home.ts";
 import { Host } from "./host.ts";
-import { withImageDefaults } from "./image-defaults.ts";
 import { ensureImage } from "./images/ensure-image.ts";
 import { keepImage } from "./images/image.ts";
 import type { Image } from "./images/image.ts";
 import { bootCold, restoreClone } from "./make-guest.ts";
 import type { Undo } from "./make-guest.ts";
 import { ownVm } from "./owner-record.ts";
-import { checkRunOptions, collect } from "./run-command.ts";
-import type { RunOptions, RunResult } from "./run-command.ts";
 import { newSandboxId } from "./sandbox-id.ts";
 import { resolveSandboxOptions } from "./sandbox-options.ts";
 import type { SandboxOptions } from "./sandbox-options.ts";
@@ -27,12 +37,10 @@ interface SandboxParts extends Guest {
   readonly env: Readonly<Record<string, string>>;
   readonly image: Image;
   readonly timings: Timings;
+  readonly logger: Logger;
   /** Undoes what was done before the VM, the last first. */
   readonly undo: readonly Undo[];
 }
-
-/** How to start a command: see `ExecOptions` of `@virga/guest`. */
-export type SpawnOptions = ExecOptions;
 
 /**
  * A microVM to run commands in. Its life is bound to this process: `destroy()` (or `await using`) ends it, and when this process is killed, the next one that
@@ -45,8 +53,7 @@ export class Sandbox implements AsyncDisposable {
   readonly timings: Timings;
   readonly #agent: AgentClient;
   readonly #undo: readonly Undo[];
-  readonly #env: Readonly<Record<string, string>>;
-  readonly #image: Image;
+  readonly #commands: GuestCommands;
   #destroying: Promise<void> | undefined;
   /** From the first call of `destroy()` on: what was under way ends by it, and nothing begins any more. */
   #isOver = false;
@@ -56,9 +63,17 @@ export class Sandbox implements AsyncDisposable {
     this.id = parts.vm.id;
     this.timings = parts.timings;
     this.#agent = parts.agent;
-    this.#undo = parts.undo;
-    this.#env = parts.env;
-    this.#image = parts.image;
+    this.#commands = new GuestCommands({
+      agent: (what) => {
+        this.#checkAlive(what);
+        return parts.agent;
+      },
+      image: parts.image,
+      env: parts.env,
+      explain: (what, error, signal) => this.#explain(what, error, signal),
+      logger: parts.logger,
+    });
+    this.#undo = [() => this.#commands.close(), ...parts.undo];
   }
 
   /**
@@ -103,7 +118,7 @@ export class Sandbox implements AsyncDisposable {
           }),
         ),
       );
-      return new Sandbox({ ...guest, env, image, timings, undo });
+      return new Sandbox({ ...guest, env, image, timings, logger: host.logger, undo });
     } catch (error) {
       await unwind(undo).catch((failure: unknown) =>
         host.logger.error(
@@ -116,41 +131,65 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
-   * Runs a command to its end and gives what it wrote. A command that fails is no error: see `exitCode`. `GUEST_NOT_FOUND` when there is no such program,
-   * `VM_DESTROYED` when the sandbox is destroyed before or meanwhile.
+   * Runs a command to its end, as the image's user in the image's directory where the options name none, and gives what it wrote. One that fails is a
+   * {@link CommandError}, unless `reject` is false. `GUEST_NOT_FOUND` when there is no such program, `VM_DESTROYED` when the sandbox is destroyed before or
+   * meanwhile. When the connection is lost, `details.outcome` says whether the command may have run.
    */
   async run(command: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    checkRunOptions(command, options);
-    const { env, cwd, user, timeoutMs, signal, stdin } = options;
-    const process = await this.spawn(command, {
-      stdin: stdin !== undefined,
-      ...(env && { env }),
-      ...(cwd !== undefined && { cwd }),
-      ...(user !== undefined && { user }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(signal && { signal }),
-    });
-    try {
-      return await collect(process, options);
-    } catch (error) {
-      throw await this.#explain(`run ${command[0] ?? ""}`, error, signal);
-    }
+    return this.#commands.run(command, options);
   }
 
-  /** Starts a command, as the image's user in the image's directory where the options name none, and gives its streams. */
-  async spawn(command: readonly string[], given: SpawnOptions = {}): Promise<GuestProcess> {
-    const { signal } = given;
-    this.#checkAlive(`run ${command[0] ?? ""}`);
-    const options = withImageDefaults(this.#image, given);
-    try {
-      return await this.#agent.exec(command, options);
-    } catch (error) {
-      const explained = explainStart(error, { command, options, env: this.#env });
-      throw await this.#explain(`run ${command[0] ?? ""}`, explained, signal);
-    }
+  /** Starts a command, as `run`. What it gives can be awaited for the result of `run`, or be read while it runs: see {@link SandboxProcess}. */
+  spawn(command: readonly string[], options: SpawnOptions = {}): SandboxProcess {
+    return this.#commands.spawn(command, options);
   }
 
-  /** The files of the guest: read, write, list, watch and change them, as any of its users. Errors are those of `@virga/guest`. */
+  /** Starts a command on a terminal: by default a shell. */
+  async terminal(options: TerminalOptions = {}): Promise<SandboxTerminal> {
+    return this.#commands.terminal(options);
+  }
+
+  /**
+   * Takes over a process that was started here, by this process or another: its last output comes first, then what follows. Who had it before gets
+   * `GUEST_TAKEN_OVER`. One that was started with `detach` and has ended meanwhile still tells its last output and its end, once.
+   */
+  attach(target: ProcessTarget, options: SandboxAttachOptions = {}): SandboxProcess {
+    return this.#commands.attach(target, options);
+  }
+
+  /** The processes that were started by `run`, `spawn` and `terminal` and still run, or have ended without anybody being told. */
+  async processes(options: CallOptions = {}): Promise<GuestProcessInfo[]> {
+    return this.#commands.processes(options);
+  }
+
+  /** Sends a signal to one of these processes, by default to its whole group. Nothing happens when it has ended. */
+  async signal(
+    target: ProcessTarget,
+    signal: string | number,
+    options: CallOptions & { readonly group?: boolean } = {},
+  ): Promise<void> {
+    await this.#commands.signal(target, signal, options);
+  }
+
+  /** Measures the guest: processors, memory, disk. */
+  async stats(options: CallOptions = {}): Promise<GuestStats> {
+    return this.#commands.stats(options);
+  }
+
+  /** The TCP ports that something in the sandbox listens on. */
+  async ports(options: CallOptions = {}): Promise<GuestPort[]> {
+    return this.#commands.ports(options);
+  }
+
+  /**
+   * Makes a TCP port of the sandbox reachable on 127.0.0.1 of this machine, one that only listens on its loopback included, until it is closed or the
+   * sandbox destroyed. Nothing need listen there yet.
+   */
+  async forward(port: number, options: ForwardOptions = {}): Promise<PortForward> {
+    return this.#commands.forward(port, options);
+  }
+
+  /** The files of the sandbox: read, write, list, watch and change them, as any of its users. Errors are those of `@virga/guest`. */
   get files(): GuestFiles {
     return this.#agent.files;
   }

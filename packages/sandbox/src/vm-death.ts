@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isGuestError } from "@virga/guest";
+import type { GuestOutcome } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
 import type { Vm } from "@virga/vm";
 
@@ -50,7 +52,7 @@ export function isAborted(error: unknown): boolean {
 export function destroyedError(id: string, what: string, cause?: unknown): VirgaError {
   return new VirgaError("VM_DESTROYED", `Cannot ${what}: VM "${id}" was destroyed`, {
     cause,
-    details: { id },
+    details: { id, ...outcomeOf(cause) },
   });
 }
 
@@ -65,7 +67,13 @@ async function deathOf(vm: Vm, what: string, cause: unknown): Promise<VirgaError
     `Cannot ${what}: VM "${vm.id}" has ended (${reason})`,
     {
       cause,
-      details: { id: vm.id, ...exit },
+      details: { id: vm.id, ...exit, ...outcomeOf(cause) },
     },
   );
+}
+
+/** What became of the request, where the error of its connection tells: a program must not lose that to the reason. */
+function outcomeOf(cause: unknown): { readonly outcome?: GuestOutcome } {
+  if (!isGuestError(cause) || cause.details.outcome === undefined) return {};
+  return { outcome: cause.details.outcome };
 }

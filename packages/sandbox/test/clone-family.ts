@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentClient, GuestProcess } from "@virga/guest";
 import { patientMs } from "@virga/testkit";
@@ -11,7 +12,6 @@ import type { HypervisorName, VmConfig } from "@virga/vm";
 import { bootGuest } from "../src/boot-guest.ts";
 import type { Guest } from "../src/boot-guest.ts";
 import { agentOf, identityOf } from "../src/guest-agent.ts";
-import { collect } from "../src/run-command.ts";
 import { planTemplate } from "../src/templates/template-plan.ts";
 import { testHost } from "./test-host.ts";
 
@@ -82,8 +82,12 @@ export async function bootFamily(
 
 async function text(agent: AgentClient, script: string): Promise<string> {
   const process: GuestProcess = await agent.exec(["sh", "-c", script], { stdin: false });
-  const { stdout, stderr, exitCode } = await collect(process, {});
-  assert.equal(exitCode, 0, stderr);
+  const [stdout, stderr, exit] = await Promise.all([
+    textOf(process.stdout),
+    textOf(process.stderr),
+    process.exited,
+  ]);
+  assert.equal(exit.code, 0, stderr);
   return stdout;
 }
 

@@ -23,7 +23,7 @@ export async function feedSlowReader(
 ): Promise<void> {
   const take = "dd bs=1000000 count=1 iflag=fullblock 2>/dev/null | wc -c";
   const script = `n=0; while m=$(${take}); [ $m -gt 0 ]; do n=$((n+m)); echo $n; sleep ${readerPauseMs / 1_000}; done`;
-  const child = await sandbox.spawn(["sh", "-c", script], { stdin: true });
+  const child = await sandbox.spawn(["sh", "-c", script], { stdin: true }).started;
   child.stderr.resume();
   let read = 0;
   const reports = (async () => {

@@ -29,6 +29,8 @@ export const virgaErrorCodes = [
   "SETUP_NEEDED",
   "SETUP_FAILED",
   "IO_ERROR",
+  "COMMAND_FAILED",
+  "OUTPUT_INVALID",
 ] as const;
 
 /** Stable code of a {@link VirgaError}; compare this, never the message. */

@@ -116,7 +116,7 @@ async function runCommand(run: CommandRun): Promise<number> {
     ...(terminal && { pty: { ...terminalSize(), term: process.env["TERM"] ?? "xterm" } }),
   };
   try {
-    const guest = await timings.measure("exec", () => sandbox.spawn(command, options));
+    const guest = await timings.measure("exec", () => sandbox.spawn(command, options).started);
     limit.start();
     return await timings.measure("command", () => runProcess(guest, { stdin, terminal }));
   } catch (error) {
