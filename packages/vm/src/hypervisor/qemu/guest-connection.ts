@@ -1,8 +1,7 @@
-import { connect } from "node:net";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { VirgaError, abortedError, errnoOf } from "../../errors.ts";
+import { VirgaError } from "../../errors.ts";
 import type { CallOptions, VmContext } from "../port.ts";
+import { connectPort } from "./connect-port.ts";
 import { portSocket } from "./files.ts";
 import { GuestPortStream } from "./guest-port-stream.ts";
 import { waitForOpenPorts } from "./open-ports.ts";
@@ -37,7 +36,7 @@ export async function connectGuestPort(context: VmContext, options: CallOptions)
     );
     let leased = true;
     try {
-      const socket = await connectSocket(portSocket(layout.host, lease.port), options.signal);
+      const socket = await connectPort(portSocket(layout.host, lease.port), options.signal);
       if (socket !== undefined) {
         leased = false;
         return new GuestPortStream(socket, () => lease.release());
@@ -47,30 +46,4 @@ export async function connectGuestPort(context: VmContext, options: CallOptions)
       if (leased) lease.release();
     }
   }
-}
-
-/** Connects at once or not at all (undefined: the queue is full): a Unix socket never makes one wait. */
-function connectSocket(path: string, signal: AbortSignal | undefined): Promise<Socket | undefined> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path, allowHalfOpen: true });
-    socket.once("connect", () => {
-      socket.removeAllListeners("error");
-      if (signal?.aborted === true) {
-        socket.destroy();
-        reject(abortedError("connecting to the guest", signal));
-      } else resolve(socket);
-    });
-    socket.once("error", (error) => {
-      const errno = errnoOf(error);
-      if (errno === "EAGAIN") resolve(undefined);
-      else {
-        const code =
-          errno === "ENOENT" || errno === "ECONNREFUSED" ? "HYPERVISOR_EXITED" : "IO_ERROR";
-        const message = `Cannot connect to guest port ${path}: ${error.message}`;
-        reject(
-          new VirgaError(code, message, { cause: error, details: { path, errno: errno ?? null } }),
-        );
-      }
-    });
-  });
 }
