@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, rmSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import type { TestContext } from "node:test";
+import { closeKeptLock } from "./kept-locks.ts";
 import { acquireLock, tryLock } from "./lock.ts";
 import type { HeldLock } from "./lock.ts";
 
@@ -15,6 +16,22 @@ async function lockFile(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "virga-lock-"));
   t.after(() => rm(directory, { recursive: true }));
   return join(directory, "lock.db");
+}
+
+/** Exit code of a process that tries for the lock: 1 when it is refused. */
+async function lockElsewhere(path: string): Promise<number | null> {
+  const script = `const { tryLock } = await import(${JSON.stringify(new URL("lock.ts", import.meta.url).href)});
+    process.exit(tryLock(${JSON.stringify(path)}) === undefined ? 1 : 0);`;
+  const args = ["--conditions=virga-source", "--input-type=module", "-e", script];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
+  const [code] = (await once(child, "exit")) as [number | null];
+  return code;
+}
+
+/** Makes the lock file anew. */
+async function again(path: string): Promise<string> {
+  await writeFile(path, "");
+  return path;
 }
 
 test("a lock has one holder", async (t) => {
@@ -95,6 +112,62 @@ test("a lock on a file that another one replaced is no lock of that one", async 
   assert.equal(tryLock(path), undefined);
   assert.ok(owner);
   owner.release();
+});
+
+test("a file that is kept open holds no lock, and serves the next one", async (t) => {
+  const path = await lockFile(t);
+  tryLock(path)?.release();
+  const opened = t.mock.method(DatabaseSync.prototype, "close");
+  const first = await acquireLock(path, { timeoutMs: 0, what: "it", keep: true });
+  assert.equal(tryLock(path), undefined);
+  opened.mock.resetCalls();
+  first.release();
+  assert.equal(opened.mock.callCount(), 0);
+  // As another process sees it: SQLite keeps apart what this one has open.
+  assert.equal(await lockElsewhere(path), 0);
+  const second = await acquireLock(path, { timeoutMs: 0, what: "it", keep: true });
+  assert.equal(await lockElsewhere(path), 1);
+  second.release();
+  assert.equal(opened.mock.callCount(), 0);
+  closeKeptLock(path);
+  assert.equal(opened.mock.callCount(), 1);
+});
+
+test("a file that is kept open is not taken for another one that replaced it", async (t) => {
+  const path = await lockFile(t);
+  tryLock(path)?.release();
+  (await acquireLock(path, { timeoutMs: 0, what: "it", keep: true })).release();
+  rmSync(path);
+  await assert.rejects(acquireLock(path, { timeoutMs: 0, what: "it", keep: true }), {
+    code: "VM_DESTROYED",
+  });
+  (await acquireLock(await again(path), { timeoutMs: 0, what: "it", keep: true })).release();
+  rmSync(path);
+  const owner = tryLock(path);
+  assert.ok(owner);
+  await assert.rejects(acquireLock(path, { timeoutMs: 0, what: "it", keep: true }), {
+    code: "VM_BUSY",
+  });
+  owner.release();
+});
+
+test("few files are kept open", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "virga-lock-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const paths = Array.from({ length: 20 }, (_, index) => join(directory, `lock${index}.db`));
+  for (const path of paths) {
+    tryLock(path)?.release();
+    (await acquireLock(path, { timeoutMs: 0, what: "it", keep: true })).release();
+  }
+  const open = readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory);
+    } catch {
+      return false;
+    }
+  });
+  assert.equal(open.length, 4);
+  for (const path of paths) closeKeptLock(path);
 });
 
 test("the lock of a killed process is free, and its children do not keep it", async (t) => {

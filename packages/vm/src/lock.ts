@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { VirgaError, abortedError } from "./errors.ts";
+import { keepLock, takeKeptLock } from "./kept-locks.ts";
 import { lockHolder } from "./lock-holder.ts";
 
 /** A lock that is held. The kernel releases it when this process dies. */
@@ -18,6 +19,8 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
   /** What is locked, for the error's sentence. */
   readonly what: string;
+  /** Keeps the file open after the release, for the next time. {@link closeKeptLock} closes it, and any lock without this option. */
+  readonly keep?: boolean;
 }
 
 /** `exclusive`: one holder. `shared`: any number of holders, and no exclusive one meanwhile. */
@@ -47,11 +50,12 @@ function tryOnce(
   path: string,
   mode: LockMode,
   opened: string | URL,
+  keep = false,
 ): HeldLock | undefined | "moved" {
   const before = inodeOf(path);
-  let database: DatabaseSync | undefined;
+  let database = takeKeptLock(path, before);
   try {
-    database = new DatabaseSync(opened, { timeout: 0 });
+    database ??= new DatabaseSync(opened, { timeout: 0 });
     // A transaction that has read something holds SQLite's shared lock until its end.
     if (mode === "shared") database.exec("BEGIN; SELECT 1 FROM sqlite_master");
     // Nothing is ever written, but SQLite would make a journal beside an empty file, and in some modes flush it to the disk.
@@ -81,9 +85,20 @@ function tryOnce(
       if (!held) return;
       held = false;
       databases.delete(open);
-      open.close();
+      if (keep && unlock(open)) keepLock(path, before, open);
+      else open.close();
     },
   };
+}
+
+/** False where it is not certain that the lock is released. */
+function unlock(database: DatabaseSync): boolean {
+  try {
+    database.exec("ROLLBACK");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Which file is at the path now. It cannot come again while somebody has the file open. */
@@ -109,7 +124,7 @@ export async function acquireLock(path: string, options: LockOptions): Promise<H
   for (let attempt = 0; ; attempt++) {
     if (options.signal?.aborted === true)
       throw abortedError(`waiting for ${options.what}`, options.signal);
-    const held = tryOnce(path, "exclusive", existing);
+    const held = tryOnce(path, "exclusive", existing, options.keep);
     if (held !== undefined && held !== "moved") return held;
     if (performance.now() >= deadline) {
       const holder = lockHolder(path);

@@ -10,9 +10,10 @@ import type {
   VmmState,
 } from "./hypervisor/port.ts";
 import type { ProcessExit, VmmProcess } from "./launch/vmm-process.ts";
+import { closeKeptLock } from "./kept-locks.ts";
 import { acquireLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
-import { readRecord, recordPaused } from "./record.ts";
+import { RecordReader, recordPaused } from "./record.ts";
 import type { VmRecord } from "./record.ts";
 import { checkLegal, nextState } from "./state.ts";
 import type { VmOperation, VmState } from "./state.ts";
@@ -47,6 +48,7 @@ export class Machine {
   readonly exited: Promise<ExitReason>;
   readonly #preempt = new AbortController();
   readonly #queue = new TaskQueue();
+  readonly #reader: RecordReader;
   #busy = 0;
   #state: VmState;
   #guestEnd: ExitReason["reason"] | undefined;
@@ -59,6 +61,7 @@ export class Machine {
     this.process = parts.process;
     this.logger = parts.logger;
     this.record = parts.record;
+    this.#reader = new RecordReader(parts.context.layout.record);
     this.#state = state;
     this.exited = this.process.exited.then((exit) => this.#onExit(exit));
     if (state !== "failed")
@@ -101,7 +104,7 @@ export class Machine {
   abandon(): void {
     this.#stopWatching();
     this.process.unwatch();
-    this.control.close();
+    this.#close();
   }
 
   /**
@@ -134,6 +137,7 @@ export class Machine {
         timeoutMs: config.timeouts.longCallMs,
         signal: combined,
         what: `VM "${this.id}"`,
+        keep: true,
       });
       try {
         this.#checkNotDestroyed(name);
@@ -164,7 +168,7 @@ export class Machine {
    */
   async #refresh(): Promise<void> {
     if (this.#state !== "running" && this.#state !== "paused") return;
-    const record = await readRecord(this.context.layout.record);
+    const record = await this.#reader.read();
     if (record === undefined || record.uuid !== this.record.uuid) return;
     const isNews = record.state !== this.record.state;
     this.record = record;
@@ -206,6 +210,12 @@ export class Machine {
     }
     const isLive = this.#state === "running" || this.#state === "paused";
     if (isLive && this.destroying === undefined && this.process.isAlive()) this.setState("unknown");
+  }
+
+  /** Closes what is kept open for the next operation. */
+  #close(): void {
+    this.control.close();
+    closeKeptLock(this.context.layout.lock);
   }
 
   /** Sets the state after an operation, here and in the record. Called under the lock. `IO_ERROR` when the record cannot be kept: the state is set all the same. */
@@ -266,7 +276,7 @@ export class Machine {
 
   async #onExit(exit: ProcessExit): Promise<ExitReason> {
     this.#stopWatching();
-    this.control.close();
+    this.#close();
     const requested = this.destroying !== undefined;
     const reason = await explainEnd(
       this,

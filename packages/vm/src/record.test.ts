@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { pausedMark } from "./directory.ts";
-import { readRecord, recordPaused } from "./record.ts";
+import { RecordReader, readRecord, recordPaused } from "./record.ts";
+import { writeFileAtomic } from "./write-file-atomic.ts";
 
 const record = {
   format: 1,
@@ -54,6 +55,35 @@ test("that a VM is paused is told beside its record, and only of a VM that runs"
   assert.equal(await stateOf("running"), "running");
   // Of an earlier version.
   assert.equal(await stateOf("paused"), "running");
+});
+
+test("a record that is read again follows each change of it and of its mark", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "virga-record-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, "vm.json");
+  const reader = new RecordReader(path);
+  assert.equal(await reader.read(), undefined);
+  const write = (uuid: string, state = "running"): Promise<void> =>
+    writeFileAtomic(path, JSON.stringify({ ...record, uuid, state }), { durable: false });
+  await write("u");
+  const parse = t.mock.method(JSON, "parse");
+  assert.deepEqual(await reader.read(), await readRecord(path));
+  parse.mock.resetCalls();
+  recordPaused(directory, true);
+  assert.equal((await reader.read())?.state, "paused");
+  recordPaused(directory, false);
+  assert.equal((await reader.read())?.state, "running");
+  assert.equal(parse.mock.callCount(), 0);
+  // As long as the one before, and at once.
+  await write("v");
+  assert.equal((await reader.read())?.uuid, "v");
+  await write("v", "creating");
+  assert.equal((await reader.read())?.state, "creating");
+  await writeFile(path, "damaged");
+  await assert.rejects(reader.read(), { code: "VM_NOT_OURS" });
+  await assert.rejects(reader.read(), { code: "VM_NOT_OURS" });
+  await rm(path);
+  assert.equal(await reader.read(), undefined);
 });
 
 test("a mark that cannot be written is told of as one of Virga's errors", async (t) => {

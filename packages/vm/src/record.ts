@@ -1,4 +1,12 @@
-import { closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { DEFAULT_TIMEOUTS } from "./config/defaults.ts";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
@@ -109,6 +117,35 @@ export async function readRecord(path: string): Promise<VmRecord | undefined> {
     build: { ...value.build, mapsReadOnly: value.build.mapsReadOnly === true },
     state: stateOf(value, dirname(path)),
   };
+}
+
+/** Reads one record again and again. What has not changed is not parsed again; whether the VM is paused, which is written beside it, is always read. */
+export class RecordReader {
+  readonly #path: string;
+  #stamp: string | undefined;
+  #last: VmRecord | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** As {@link readRecord}. */
+  async read(): Promise<VmRecord | undefined> {
+    // Before it is read: what changes it in between is then read the next time.
+    const stamp = stampOf(this.#path);
+    if (stamp === undefined || stamp !== this.#stamp || this.#last === undefined) {
+      this.#last = await readRecord(this.#path);
+      this.#stamp = stamp;
+      return this.#last;
+    }
+    return { ...this.#last, state: stateOf(this.#last, dirname(this.#path)) };
+  }
+}
+
+/** Changes with the file: a record is replaced, never written over. */
+function stampOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(":");
 }
 
 function stateOf({ state }: VmRecord, directory: string): VmRecord["state"] {
