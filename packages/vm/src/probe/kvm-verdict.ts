@@ -7,16 +7,19 @@ import { errnoOf } from "../errors.ts";
 import { writeFileAtomic } from "../write-file-atomic.ts";
 import type { TrialBoot } from "./trial-boot.ts";
 
-/** Whether `/dev/kvm` can be opened; says nothing of whether guests run. */
-export function kvmPresent(): TrialBoot {
+/** Where the kernel offers KVM. */
+export const KVM_DEVICE = "/dev/kvm";
+
+/** Whether KVM's device can be opened; says nothing of whether guests run. */
+export function kvmPresent(device: string): TrialBoot {
   try {
-    closeSync(openSync("/dev/kvm", "r+"));
-    return { ok: true, reason: "/dev/kvm can be opened" };
+    closeSync(openSync(device, "r+"));
+    return { ok: true, reason: `${device} can be opened` };
   } catch (error) {
     const why =
       errnoOf(error) === "ENOENT"
-        ? "/dev/kvm does not exist"
-        : `/dev/kvm cannot be opened (${errnoOf(error) ?? "error"})`;
+        ? `${device} does not exist`
+        : `${device} cannot be opened (${errnoOf(error) ?? "error"})`;
     return { ok: false, reason: why };
   }
 }

@@ -7,7 +7,7 @@ import { identifyBuild } from "../identify-build.ts";
 import { silentLogger } from "../logger.ts";
 import type { Logger } from "../logger.ts";
 import { virgaCommand } from "../virga-command.ts";
-import { cachedVerdict, kvmPresent } from "./kvm-verdict.ts";
+import { KVM_DEVICE, cachedVerdict, kvmPresent } from "./kvm-verdict.ts";
 import { trialBoot } from "./trial-boot.ts";
 import type { TrialBoot } from "./trial-boot.ts";
 
@@ -36,7 +36,12 @@ export interface ProbeOptions {
   readonly untriedBecause?: string;
   /** Where verdicts are kept: a directory that is emptied when the machine boots. */
   readonly cacheDirectory: string;
+  /** How long the start of a trial guest may take. Default 15,000. */
   readonly trialMs?: number;
+  /** How long a started trial guest may take for its boot. Default: `trialMs`. */
+  readonly trialBootMs?: number;
+  /** Default: the machine's, `/dev/kvm`. */
+  readonly kvmDevice?: string;
   readonly logger?: Logger;
   readonly signal?: AbortSignal;
 }
@@ -45,7 +50,7 @@ const TRIAL_MS = 15_000;
 
 /** Probes every way of running VMs, in the order of preference. A verdict on KVM is made by really booting a guest, once per boot of the machine. */
 export async function probeHypervisors(options: ProbeOptions): Promise<HypervisorProbe[]> {
-  const present = kvmPresent();
+  const present = kvmPresent(options.kvmDevice ?? KVM_DEVICE);
   let kvm: TrialBoot | undefined = present.ok ? undefined : present;
   const probes: HypervisorProbe[] = [];
   for (const driver of options.drivers) {
@@ -68,7 +73,7 @@ export async function probeHypervisors(options: ProbeOptions): Promise<Hyperviso
     const { name, version, binary, mapsReadOnly } = build;
     const facts = { name, accelerator, version, binary, mapsReadOnly };
     if (accelerator === "tcg") {
-      probes.push({ ...facts, usable: true, reason: "emulation works everywhere, slowly" });
+      probes.push({ ...facts, usable: true, reason: emulationReason(kvm) });
       continue;
     }
     // oxlint-disable-next-line no-await-in-loop
@@ -76,7 +81,7 @@ export async function probeHypervisors(options: ProbeOptions): Promise<Hyperviso
     probes.push({
       ...facts,
       usable: kvm.ok,
-      reason: kvm.ok ? kvm.reason : `KVM is not usable: ${kvm.reason}`,
+      reason: kvm.ok ? kvm.reason : notUsable(kvm),
     });
   }
   return probes;
@@ -103,6 +108,16 @@ export function chooseHypervisor(
   );
 }
 
+/** The way that is taken when KVM is not: whoever is given it learns why. */
+function emulationReason(kvm: TrialBoot | undefined): string {
+  const emulation = "emulation works everywhere, slowly";
+  return kvm === undefined || kvm.ok ? emulation : `${emulation}; ${notUsable(kvm)}`;
+}
+
+function notUsable({ reason }: TrialBoot): string {
+  return `KVM is not usable: ${reason}`;
+}
+
 async function identify(
   driver: HypervisorDriver,
   { cacheDirectory, signal }: ProbeOptions,
@@ -122,7 +137,10 @@ async function tryKvm(
 ): Promise<TrialBoot> {
   const { kernel, launcher, signal, untriedBecause = "there is no kernel yet" } = options;
   if (kernel === undefined)
-    return { ok: true, reason: `/dev/kvm can be opened; no guest was tried: ${untriedBecause}` };
+    return {
+      ok: true,
+      reason: `${options.kvmDevice ?? KVM_DEVICE} can be opened; no guest was tried: ${untriedBecause}`,
+    };
   // State directories may share a kernel by links; a trial that hangs costs its whole time.
   const key = [driver.name, build.version, await realpath(kernel).catch(() => kernel)];
   return cachedVerdict(options.cacheDirectory, key, () =>
@@ -132,6 +150,7 @@ async function tryKvm(
       launcher,
       kernel,
       timeoutMs: options.trialMs ?? TRIAL_MS,
+      bootTimeoutMs: options.trialBootMs ?? options.trialMs ?? TRIAL_MS,
       logger: options.logger ?? silentLogger,
       signal,
     }),
