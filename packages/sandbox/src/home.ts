@@ -22,6 +22,12 @@ export interface Home {
   readonly disks: string;
   /** One folder per VM. */
   readonly vms: string;
+  /** One folder per sandbox: its lock, and its memory while it is suspended. */
+  readonly sandboxes: string;
+  /** One folder per snapshot. */
+  readonly snapshots: string;
+  /** The catalogue, a database of SQLite: names, relations, intents. */
+  readonly catalog: string;
   /** Lock file of set-up: one process at a time changes what the machine has. */
   readonly setupLock: string;
 }
@@ -74,8 +80,10 @@ export function machineDirectory(input: HomeInput = thisProcess()): string {
  * whoever owns it could swap what is run as this user. `IO_ERROR` when one cannot be made.
  */
 export async function openHome(home: Home = homePaths()): Promise<Home> {
-  const { state, run, kernel, initramfs, busybox, native, images, templates, disks, vms } = home;
-  const inside = [kernel, initramfs, busybox, native, images, templates, disks, vms];
+  const { state, run, kernel, initramfs, busybox, native, images, templates } = home;
+  const { disks, vms, sandboxes, snapshots } = home;
+  const assets = [kernel, initramfs, busybox, native, images, templates];
+  const inside = [...assets, disks, vms, sandboxes, snapshots];
   for (const path of [state, run, ...inside]) await ownDirectory(path);
   return home;
 }
@@ -92,6 +100,9 @@ function layout(state: string, run: string): Home {
     templates: join(state, "templates"),
     disks: join(state, "disks"),
     vms: join(state, "vms"),
+    sandboxes: join(state, "sandboxes"),
+    snapshots: join(state, "snapshots"),
+    catalog: join(state, "catalog.sqlite"),
     setupLock: join(state, "setup.lock"),
   };
 }

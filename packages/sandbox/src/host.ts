@@ -7,6 +7,7 @@ import {
   snapshotsInUse,
 } from "@virga/vm";
 import type { HypervisorName, HypervisorProbe, Logger } from "@virga/vm";
+import { Catalog } from "./catalog/catalog.ts";
 import { homePaths, openHome } from "./home.ts";
 import type { Home } from "./home.ts";
 import { probeMachine } from "./probe-machine.ts";
@@ -53,7 +54,7 @@ interface HostParts {
   readonly guestTimeoutMs: number | undefined;
 }
 
-/** This machine as a place for sandboxes: its directories, hypervisors and templates, wired up. Holds nothing open. */
+/** This machine as a place for sandboxes: its directories, hypervisors and templates, wired up. Holds nothing open but the catalogue, once that was used. */
 export class Host {
   readonly home: Home;
   readonly logger: Logger;
@@ -65,6 +66,7 @@ export class Host {
   readonly templates: TemplateStore;
   /** As {@link HostOptions} gave it. */
   readonly guestTimeoutMs: number | undefined;
+  #catalog: Catalog | undefined;
 
   private constructor(parts: HostParts) {
     this.home = parts.home;
@@ -124,6 +126,12 @@ export class Host {
       templates,
       guestTimeoutMs,
     });
+  }
+
+  /** Names, relations and intents of what is here, opened by its first use: `UNSUPPORTED` and `IO_ERROR` as `Catalog.open`. */
+  get catalog(): Catalog {
+    this.#catalog ??= Catalog.open(this.home.catalog, { logger: this.logger });
+    return this.#catalog;
   }
 
   /** The way to run VMs here: of the hypervisor asked for, else the best one. `UNSUPPORTED` tells why there is none. */
