@@ -6,6 +6,7 @@ import { managerHeap } from "./benches/manager-heap.ts";
 import { runProcess } from "./benches/run-process.ts";
 import { vmBoot } from "./benches/vm-boot.ts";
 import { vmClone } from "./benches/vm-clone.ts";
+import { vmDeath } from "./benches/vm-death.ts";
 import { vmExec } from "./benches/vm-exec.ts";
 import { vmFork } from "./benches/vm-fork.ts";
 import { vmMemory } from "./benches/vm-memory.ts";
@@ -34,6 +35,7 @@ export function benchesFor(hypervisor: HypervisorName): Bench[] {
     vmBoot(hypervisor),
     vmOperations(hypervisor),
     vmExec(hypervisor),
+    vmDeath(hypervisor),
     vmSnapshot(hypervisor),
     vmFork(hypervisor),
     ...cloneModes[hypervisor].map((mode) => vmClone(hypervisor, mode)),

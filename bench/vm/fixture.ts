@@ -35,6 +35,8 @@ export interface BenchTemplate {
 export class VmFixture {
   readonly manager: VmManager;
   readonly raw: RawHypervisor;
+  readonly #driver: HypervisorDriver;
+  readonly #launcher: string;
   readonly #hypervisor: HypervisorName;
   readonly #files: Pick<VmConfig, "kernel" | "initramfs">;
   readonly #place: TestPlace;
@@ -46,12 +48,19 @@ export class VmFixture {
     files: Pick<VmConfig, "kernel" | "initramfs">,
     launcher: string,
   ) {
+    this.#driver = driver;
+    this.#launcher = launcher;
     this.#hypervisor = driver.name;
     this.#files = files;
     this.#place = makePlace();
     this.raw = driver.name === "qemu" ? rawQemu : rawCloudHypervisor;
+    this.manager = this.newManager();
+  }
+
+  /** A manager that knows none of the VMs yet, as one of another process. */
+  newManager(): VmManager {
     const { directory } = this.#place;
-    this.manager = new VmManager({ directory, launcher, drivers: [driver] });
+    return new VmManager({ directory, launcher: this.#launcher, drivers: [this.#driver] });
   }
 
   /** `UNSUPPORTED` where the hypervisor cannot run guests. */
