@@ -54,7 +54,7 @@ interface HostParts {
   readonly guestTimeoutMs: number | undefined;
 }
 
-/** This machine as a place for sandboxes: its directories, hypervisors and templates, wired up. Holds nothing open but the catalogue, once that was used. */
+/** This machine as a place for sandboxes: its directories, hypervisors and templates, wired up. Holds nothing open. */
 export class Host {
   readonly home: Home;
   readonly logger: Logger;

@@ -7,7 +7,7 @@ import { SnapshotTable } from "./snapshot-table.ts";
 
 /**
  * Names, relations and intents of what is in a state directory, for all processes that use it. What runs is not in it: that is told by each VM's own record.
- * Everything is synchronous and short. It holds a file open until it is closed; what is not closed ends with its process, and loses nothing.
+ * Everything is synchronous and short. It needs no closing: its file is open only while it is used.
  */
 export class Catalog implements Disposable {
   readonly sandboxes: SandboxTable;
@@ -36,7 +36,7 @@ export class Catalog implements Disposable {
     return this.#connection.transaction(body);
   }
 
-  /** Idempotent. */
+  /** Closes its file at once, and not a moment after the last use. Idempotent; a later use opens it again. */
   close(): void {
     this.#connection.close();
   }

@@ -3,34 +3,42 @@ import { explainDatabaseError } from "./database-error.ts";
 import { openDatabase } from "./open-database.ts";
 import type { Columns } from "./row-values.ts";
 
-/** One connection to the catalogue's database: statements prepared once, transactions, errors explained. */
+/** So long after its last use the file is closed: to open it again takes less than a millisecond. */
+const IDLE_MS = 100;
+
+/**
+ * A connection to the catalogue's database: statements prepared once, transactions, errors explained. The file is open while it is used: nobody has to close it, and
+ * what has no user at a time is one whole file without a log.
+ */
 export class CatalogConnection {
   readonly #path: string;
-  readonly #database: DatabaseSync;
+  #database: DatabaseSync | undefined;
+  #idle: NodeJS.Timeout | undefined;
   readonly #statements = new Map<string, StatementSync>();
 
   constructor(path: string) {
     this.#path = path;
-    this.#database = openDatabase(path);
+    this.#open();
   }
 
   /** Does what `body` does as a whole or not at all. Within another one it is a part of that. `body` must not wait for anything. */
   transaction<T>(body: () => T): T {
-    if (this.#database.isTransaction) return body();
+    const database = this.#open();
+    if (database.isTransaction) return body();
     return this.#explained(() => {
       // At once for writing: one that begins by reading could not go on to write when another process wrote meanwhile.
-      this.#database.exec("BEGIN IMMEDIATE");
+      database.exec("BEGIN IMMEDIATE");
       try {
         const result = body();
         if (result instanceof Promise) {
           result.catch(() => undefined);
           throw new TypeError("a transaction cannot wait");
         }
-        this.#database.exec("COMMIT");
+        database.exec("COMMIT");
         return result;
       } catch (error) {
         // A full disk or a damaged file ends it by itself.
-        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+        if (database.isTransaction) database.exec("ROLLBACK");
         throw error;
       }
     });
@@ -50,15 +58,27 @@ export class CatalogConnection {
     return this.#explained(() => Number(this.#statement(sql).run(...values).changes));
   }
 
+  /** Closes the file now. It is opened again by the next use. */
   close(): void {
+    clearTimeout(this.#idle);
+    this.#idle = undefined;
     this.#statements.clear();
-    if (this.#database.isOpen) this.#database.close();
+    this.#database?.close();
+    this.#database = undefined;
+  }
+
+  #open(): DatabaseSync {
+    this.#database ??= openDatabase(this.#path);
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.close(), IDLE_MS).unref();
+    return this.#database;
   }
 
   #statement(sql: string): StatementSync {
+    const database = this.#open();
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(sql);
+      statement = database.prepare(sql);
       // Else a damaged number that JavaScript cannot hold would be an error of the whole query.
       statement.setReadBigInts(true);
       this.#statements.set(sql, statement);
