@@ -30,6 +30,7 @@ export type {
 } from "./hypervisor/port.ts";
 export { qemuDriver } from "./hypervisor/qemu/driver.ts";
 export type { QemuDriverOptions } from "./hypervisor/qemu/driver.ts";
+export type { KernelIdentity } from "./kernel-identity.ts";
 export type { Isolation } from "./launch/isolation.ts";
 export { identifyProcess, isSameProcess } from "./launch/process-identity.ts";
 export type { ProcessIdentity } from "./launch/process-identity.ts";

@@ -13,6 +13,7 @@ import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
 import { pausedMark } from "./directory.ts";
 import { VirgaError, errnoOf } from "./errors.ts";
 import type { HypervisorBuild } from "./hypervisor/port.ts";
+import type { KernelIdentity } from "./kernel-identity.ts";
 import type { ProcessIdentity } from "./launch/process-identity.ts";
 import { writeFileAtomic } from "./write-file-atomic.ts";
 
@@ -33,6 +34,8 @@ export interface VmRecord {
   readonly build: HypervisorBuild;
   readonly isolated: boolean;
   readonly uuid: string;
+  /** The kernel in the guest; absent where it is not known: its file could not be read, or an earlier version started the VM. */
+  readonly kernel?: KernelIdentity;
   /** The VMM's process; absent until it was spawned. */
   readonly process?: ProcessIdentity;
   readonly restore?: {

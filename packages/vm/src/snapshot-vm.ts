@@ -113,6 +113,8 @@ export async function snapshotMachine(
           cpuModel: hostCpu(),
           sandboxId: machine.id,
           templateId: config.templateId ?? null,
+          // Known since the start: nothing is read while the VM stands still.
+          ...(machine.record.kernel !== undefined && { kernel: machine.record.kernel }),
           parent: machine.record.restore?.directory ?? null,
           shape: await shapeOf(config, layout.isolated),
           memory: {

@@ -6,6 +6,8 @@ import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
 import { checkSocketPaths, vmLayout } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
 import { explainFullDisk } from "./full-disk.ts";
+import { identifyKernel } from "./kernel-identity.ts";
+import type { KernelIdentity } from "./kernel-identity.ts";
 import type {
   HypervisorBuild,
   HypervisorControl,
@@ -86,7 +88,7 @@ async function start(
       mayRemove: () => started.process?.isAlive() !== true,
     }),
   );
-  let record = newRecord(options, context);
+  let record = newRecord(options, context, await kernelOf(options));
   // Before anything that costs: a directory with this record and no living holder of its lock is removed by whoever finds it.
   await operation.step("record", () => writeRecord(layout.record, record, { durable: true }));
   const plan = await operation.step("prepare", () => planLaunch(options, context));
@@ -153,7 +155,17 @@ async function boot(
   );
 }
 
-function newRecord(options: StartOptions, context: VmContext): VmRecord {
+/** The kernel that runs in the guest: for a clone, the one its snapshot's VM had booted. */
+async function kernelOf({ config, source }: StartOptions): Promise<KernelIdentity | undefined> {
+  if (source !== undefined) return source.manifest.kernel;
+  return config.kernel === undefined ? undefined : identifyKernel(config.kernel);
+}
+
+function newRecord(
+  options: StartOptions,
+  context: VmContext,
+  kernel: KernelIdentity | undefined,
+): VmRecord {
   const { config, source } = options;
   const restore: { mode: RestoreMode; reason: string; directory: string } | undefined =
     source === undefined
@@ -168,6 +180,7 @@ function newRecord(options: StartOptions, context: VmContext): VmRecord {
     build: context.build,
     isolated: options.isolated,
     uuid: context.uuid,
+    ...(kernel !== undefined && { kernel }),
     ...(restore !== undefined && { restore }),
     state: "creating",
     timings: {},

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -75,6 +76,7 @@ export function testSnapshots(subject: ConformanceSubject): void {
       const manager = await managerOn(subject, place);
       await bootVm(subject, place, manager, "parent");
       let source = "parent";
+      const booted = (manager.get(source) as Vm).config.kernel ?? "";
       for (const generation of ["first", "second"]) {
         const vm = manager.get(source) as Vm;
         const digest = await guest.remember(vm, generation.length);
@@ -82,12 +84,13 @@ export function testSnapshots(subject: ConformanceSubject): void {
         await manager.prepareSnapshot(source);
         await manager.pause(source);
         const states: string[] = [];
-        await manager.snapshot(source, snapshot, {
+        const { kernel } = await manager.snapshot(source, snapshot, {
           resume: true,
           whilePaused: () => Promise.resolve(void states.push(vm.state)),
           onResumed: () => states.push(`${vm.state}, published ${existsSync(snapshot)}`),
         });
         assert.deepEqual(states, ["paused", "running, published false"]);
+        assert.deepEqual([kernel?.path, kernel?.bytes], [booted, statSync(booted).size]);
         const counted = await guest.counter(vm);
         assert.equal(await guest.recall(vm), digest, "the source goes on");
         const config = await subject.config(place, generation);

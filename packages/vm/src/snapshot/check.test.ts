@@ -31,6 +31,7 @@ const facts = {
   cpuModel: hostCpu(),
   sandboxId: "a",
   templateId: null,
+  kernel: { path: "/boot/vmlinuz", bytes: 7, identity: "6.12.117" },
   parent: null,
   shape,
   memory: { form: "ranges", file: "memory-ranges", bytes: 10 },
@@ -88,7 +89,13 @@ test("what is published is read back", async (t) => {
   const directory = await snapshot(t);
   const manifest = await readSnapshot(directory);
   assert.equal(manifest.files.length, 2);
+  assert.deepEqual(manifest.kernel, facts.kernel);
   checkSnapshotHost(directory, manifest, build);
+  // As earlier versions wrote it.
+  const { kernel: _, ...earlier } = manifest;
+  await rm(join(directory, "manifest.json"));
+  await writeFile(join(directory, "manifest.json"), JSON.stringify(earlier));
+  assert.equal((await readSnapshot(directory)).kernel, undefined);
 });
 
 test("damage is found before anything starts", async (t) => {
@@ -97,6 +104,10 @@ test("damage is found before anything starts", async (t) => {
     ["garbage", (d) => writeFile(join(d, "manifest.json"), "{"), /manifest is damaged/u],
     ["other format", (d) => writeFile(join(d, "manifest.json"), '{"format":2}'), /format is 2/u],
     ["missing fields", (d) => writeFile(join(d, "manifest.json"), '{"format":1}'), /lacks fields/u],
+    ["a kernel that is none", async (d) => {
+      const text = await readFile(join(d, "manifest.json"), "utf8");
+      await writeFile(join(d, "manifest.json"), JSON.stringify({ ...JSON.parse(text) as object, kernel: { path: "/k" } }));
+    }, /lacks fields or holds wrong ones/u],
     ["missing file", (d) => rm(join(d, "config.json")), /config\.json is missing/u],
     ["truncated memory", (d) => truncate(join(d, "memory-ranges"), 3), /memory-ranges has 3 bytes, 10 were written/u],
     ["changed state", (d) => writeFile(join(d, "config.json"), "[]"), /config\.json was changed/u],

@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { VirgaError, errnoOf } from "../errors.ts";
 import type { HypervisorBuild } from "../hypervisor/port.ts";
+import type { KernelIdentity } from "../kernel-identity.ts";
 import { hostCpu } from "./host-cpu.ts";
 import { MANIFEST_FILE, MANIFEST_FORMAT } from "./manifest.ts";
 import type { SnapshotFile, SnapshotManifest, SnapshotShape } from "./manifest.ts";
@@ -64,6 +65,7 @@ function parseManifest(directory: string, text: string): SnapshotManifest {
       "cpuModel",
       "sandboxId",
     ]) &&
+    (manifest.kernel === undefined || isKernel(manifest.kernel)) &&
     isShape(manifest.shape) &&
     typeof manifest.memory === "object" &&
     (manifest.memory.form === "ranges" || manifest.memory.form === "file") &&
@@ -77,6 +79,17 @@ function parseManifest(directory: string, text: string): SnapshotManifest {
 
 function isNames(value: object, keys: readonly string[]): boolean {
   return keys.every((key) => typeof (value as Record<string, unknown>)[key] === "string");
+}
+
+function isKernel(value: unknown): boolean {
+  const kernel = value as KernelIdentity;
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof kernel.path === "string" &&
+    Number.isSafeInteger(kernel.bytes) &&
+    (kernel.identity === null || typeof kernel.identity === "string")
+  );
 }
 
 function isShape(value: unknown): value is SnapshotShape {

@@ -1,4 +1,5 @@
 import type { HypervisorName } from "../config/vm-config.ts";
+import type { KernelIdentity } from "../kernel-identity.ts";
 
 /** Name of the manifest inside a snapshot directory. */
 export const MANIFEST_FILE = "manifest.json";
@@ -55,6 +56,8 @@ export interface SnapshotManifest {
   readonly cpuModel: string;
   readonly sandboxId: string;
   readonly templateId: string | null;
+  /** The kernel in the guest, as it was when the VM booted, or the first VM that this one descends from; absent where it is not known. */
+  readonly kernel?: KernelIdentity;
   /** Snapshot the VM itself had been restored from. */
   readonly parent: string | null;
   readonly shape: SnapshotShape;
