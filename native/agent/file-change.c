@@ -54,6 +54,13 @@ void file_mkdir(const struct value *request) {
   answer();
 }
 
+void file_raise_limit(void) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* Removes a tree without following links; 0, or -1 with errno. */
 static int remove_tree(int parent, const char *name) {
   if (unlinkat(parent, name, 0) == 0) return 0;
@@ -89,12 +96,7 @@ void file_remove(const struct value *request) {
   bool recursive = file_flag(request, "recursive", false), missing_ok = file_flag(request, "missingOk", false);
   int result;
   if (recursive) {
-    /* One descriptor is open for each directory on the way down. */
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-      files.rlim_cur = files.rlim_max;
-      setrlimit(RLIMIT_NOFILE, &files);
-    }
+    file_raise_limit();
     result = remove_tree(AT_FDCWD, path);
   } else if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode)) result = rmdir(path);
   else result = unlink(path);

@@ -38,32 +38,19 @@ static void set_attributes(const char *path, const struct value *map) {
 
 void file_set(const struct value *request) {
   char path[PATH_MAX];
-  struct value pair, map, part[2];
+  struct timespec times[2];
+  struct value map;
   file_path(request, "path", path);
   int64_t mode = file_number(request, "mode", 0, 07777, -1);
   struct owner owner = file_owner(request);
-  enum key timed = request_value(request, "mtimeNs", VALUE_ARRAY, &pair);
+  bool timed = file_time(request, times);
   enum key attributed = request_value(request, "attributes", VALUE_MAP, &map);
   if (attributed == KEY_WRONG) task_refuse("attributes is not a map");
-  const uint8_t *at = timed == KEY_OK ? pair.bytes : NULL;
-  if (timed == KEY_OK && pair.count == 2) {
-    value_next(&pair, &at, &part[0]);
-    value_next(&pair, &at, &part[1]);
-  }
-  if (timed == KEY_WRONG || (timed == KEY_OK && (pair.count != 2 || part[0].kind != VALUE_INT ||
-                                                 part[1].kind != VALUE_INT || part[1].number < 0 ||
-                                                 part[1].number > 999999999))) {
-    task_refuse("mtimeNs is not [seconds, nanoseconds]");
-  }
   bool owned = owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1;
   if (owned && chown(path, owner.uid, owner.gid) != 0) task_fail(errno, "Cannot give \"%s\" away", path);
   if (mode >= 0 && chmod(path, (mode_t)mode) != 0) task_fail(errno, "Cannot set the mode of \"%s\"", path);
   if (attributed == KEY_OK) set_attributes(path, &map);
-  if (timed == KEY_OK) {
-    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
-                                      {.tv_sec = part[0].number, .tv_nsec = part[1].number}};
-    if (utimensat(AT_FDCWD, path, times, 0) != 0) task_fail(errno, "Cannot set the time of \"%s\"", path);
-  }
+  if (timed && utimensat(AT_FDCWD, path, times, 0) != 0) task_fail(errno, "Cannot set the time of \"%s\"", path);
   struct stat status;
   if (stat(path, &status) != 0) task_fail(errno, "Cannot look at \"%s\"", path);
   struct writer writer = task_writer(file_status_keys(&status, NULL));

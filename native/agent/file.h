@@ -20,12 +20,17 @@ void file_symlink(const struct value *request);
 void file_set(const struct value *request);
 void file_attributes(const struct value *request);
 void file_watch(const struct value *request);
+void file_pack(const struct value *request);
+void file_unpack(const struct value *request);
 
 /* file-request.c: keys of a request. What is wrong with one ends the task. */
 void file_path(const struct value *request, const char *key, char path[PATH_MAX]);
 bool file_flag(const struct value *request, const char *key, bool otherwise);
 /* `otherwise` when it is absent. */
 int64_t file_number(const struct value *request, const char *key, int64_t least, int64_t most, int64_t otherwise);
+
+/* mtimeNs as utimensat() takes it; false when it is absent. */
+bool file_time(const struct value *request, struct timespec times[2]);
 
 struct owner {
   uid_t uid;
@@ -35,6 +40,20 @@ struct owner {
 struct owner file_owner(const struct value *request);
 /* Makes the directories above `path` that are missing, and gives them to `owner`; 0, or -1 with errno. */
 int file_make_parents(const char *path, struct owner owner);
+
+/* file-change.c: one descriptor is open for each directory on the way down a tree. */
+void file_raise_limit(void);
+
+/*
+ * file-temporary.c: what takes its place at `path` only when it is whole is made under another name beside it, one at a
+ * time. It is removed when the task is told to end.
+ */
+/* A file (its descriptor), or a link to `target` unless that is NULL (0); -1 with errno. */
+int file_temporary_make(const char *path, const char *target);
+/* These give 0, or -1 with errno. */
+int file_temporary_chown(struct owner owner);
+int file_temporary_keep(const char *path);
+void file_temporary_drop(void);
 
 /* file-stat.c: bytes of a name, as str when they are text, else as bin. */
 void file_write_name(struct writer *writer, const char *name);

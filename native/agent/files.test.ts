@@ -104,6 +104,12 @@ describe("agent", { skip: compilerSkip }, () => {
     const zeros = await files.read("/dev/zero");
     await once(zeros, "readable");
     zeros.destroy();
+    await files.upload(import.meta.dirname, at("up"));
+    await files.upload(import.meta.filename, at("up/new/file"));
+    await files.symlink("x".repeat(200), at(`up/${"n".repeat(200)}`));
+    const sent = await files.download(at("up"), at("down"));
+    assert.deepEqual(await files.upload(at("down"), at("up")), sent);
+    await assert.rejects(files.download(at("up"), at("no"), { maxBytes: 9 }), /more than 9 bytes/u);
     await files.remove(at("d"), { recursive: true });
     const path = at("f");
     const cases: [string, object, RegExp][] = [
@@ -119,6 +125,9 @@ describe("agent", { skip: compilerSkip }, () => {
       ["file.list", { path, depth: 0 }, /depth is not/u],
       ["file.read", { path, offset: -1 }, /offset is not/u],
       ["file.write", { path, offset: 1, append: true }, /exclude each other/u],
+      ["file.write", { path, mtimeNs: 1 }, /mtimeNs is not/u],
+      ["file.pack", { path: 1 }, /path is not/u],
+      ["file.unpack", { path, owner: 1 }, /owner is not/u],
       ["file.set", { path, mtimeNs: [1] }, /mtimeNs is not/u],
       ["file.set", { path, mtimeNs: [1, 1_000_000_000] }, /mtimeNs is not/u],
       ["file.set", { path, attributes: [] }, /attributes is not a map/u],

@@ -25,6 +25,8 @@ static const struct task tasks[] = {
     {.op = "file.set", .run = file_set},
     {.op = "file.attributes", .run = file_attributes},
     {.op = "file.watch", .writes = true, .run = file_watch},
+    {.op = "file.pack", .writes = true, .run = file_pack},
+    {.op = "file.unpack", .reads = true, .run = file_unpack},
     {.op = "tunnel", .reads = true, .writes = true, .run = port_tunnel},
     {.op = "ports", .writes = true, .run = port_list},
     {.op = "sync", .run = sync_disks},

@@ -1,6 +1,7 @@
 /** Every code a {@link GuestError} may carry. A code is never reused for another meaning. */
 export const guestErrorCodes = [
   "ABORTED",
+  "FILE_REFUSED",
   "GUEST_BAD_REQUEST",
   "GUEST_BUSY",
   "GUEST_CONNECTION_LOST",
@@ -20,6 +21,8 @@ export const guestErrorCodes = [
   "GUEST_TIMEOUT",
   "GUEST_TOO_LARGE",
   "GUEST_UNKNOWN_OP",
+  "HOST_FAILED",
+  "HOST_NOT_FOUND",
 ] as const;
 
 /** Stable code of a {@link GuestError}; compare this, never the message. */
@@ -39,6 +42,8 @@ export interface GuestErrorDetails {
   readonly outcome?: GuestOutcome;
   /** Linux error number given by the guest. */
   readonly errno?: number;
+  /** With `FILE_REFUSED`, `HOST_FAILED` and `HOST_NOT_FOUND`: the file. */
+  readonly path?: string;
   /** What was not found or not usable: `"program"`, `"cwd"`, `"user"` or `"limits"`. */
   readonly what?: string;
   /** With `GUEST_NOT_FROZEN`: some of the processes that did not stop. */

@@ -32,6 +32,8 @@ export interface WriteOptions extends FileOptions {
   readonly append?: boolean;
   /** Writes from this byte on over what is there. */
   readonly offset?: number;
+  /** When its content is to have changed last, in nanoseconds since 1970. Default: now. */
+  readonly mtimeNs?: bigint;
 }
 
 const maxPathLength = 4_095;
@@ -58,9 +60,18 @@ export function fileFields(op: string, fields: MessageFields, options: FileOptio
 /** The fields of a `file.write` request; throws as {@link fileFields}. */
 export function writeFields(path: GuestName, options: WriteOptions): MessageFields {
   const { mode, owner, parents, append, offset } = options;
+  const mtimeNs = options.mtimeNs === undefined ? undefined : timeFields(options.mtimeNs);
   if (append === true && offset !== undefined)
     refuse("file.write", "append and offset exclude each other");
-  return fileFields("file.write", { path, mode, owner, parents, append, offset }, options);
+  const fields = { path, mode, owner, parents, append, offset, mtimeNs };
+  return fileFields("file.write", fields, options);
+}
+
+/** A time as `[seconds, nanoseconds]`. */
+export function timeFields(timeNs: bigint): [number, number] {
+  const second = 1_000_000_000n;
+  const rest = ((timeNs % second) + second) % second;
+  return [Number((timeNs - rest) / second), Number(rest)];
 }
 
 function checkPath(op: string, name: string, path: unknown): void {

@@ -1,11 +1,11 @@
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Readable } from "node:stream";
 import { Answer } from "./answer.ts";
 import { GuestError } from "./errors.ts";
 import {
   type FileOptions,
   fileFields,
   type ReadOptions,
+  timeFields,
   type WriteOptions,
   writeFields,
 } from "./file-request.ts";
@@ -13,7 +13,12 @@ import { type GuestFileStatus, type GuestName, parseStatus } from "./file-status
 import { GuestWatch } from "./guest-watch.ts";
 import type { MessageFields, MessageMap } from "./message.ts";
 import { readRecords } from "./record-reader.ts";
+import { sendContent } from "./send-content.ts";
 import type { GuestStream } from "./stream-operation.ts";
+import { download } from "./trees/download.ts";
+import type { DownloadOptions, TransferProgress, UploadOptions } from "./trees/transfer.ts";
+import type { TreeWays } from "./trees/tree-ways.ts";
+import { upload } from "./trees/upload.ts";
 
 /** How {@link GuestFiles} reaches the agent. */
 export interface FileCalls {
@@ -148,9 +153,42 @@ export class GuestFiles {
       await stream.done;
       return;
     }
-    const pumping = pipeline(Readable.from(content, { objectMode: false }), stream.input);
-    await pumping.catch((error: unknown) => failed(error, stream));
-    await stream.done;
+    await sendContent(content, stream);
+  }
+
+  /**
+   * Copies a file or directory of this machine into the guest, as `user` there. The guest needs no programs for it.
+   * A file gets the name `guestPath`, or goes into it when that is a directory or ends with `/`; a directory's content goes into the directory of that name.
+   * Directories that are missing are made. Permissions, times and symbolic links in a tree are kept, hard links become copies; each file takes the place
+   * of what has its name when it is whole, and directories that are there stay as they are. After an error or abort the files sent so far stay.
+   * @returns what was copied and left out.
+   * @throws GuestError also `HOST_NOT_FOUND` and `HOST_FAILED` for this machine's files, `FILE_REFUSED`.
+   */
+  async upload(
+    hostPath: string,
+    guestPath: GuestName,
+    options: UploadOptions = {},
+  ): Promise<TransferProgress> {
+    return upload(this.#ways(), hostPath, guestPath, options);
+  }
+
+  /**
+   * Copies a file or directory of the guest to this machine, as far as `user` may read it there. The guest needs no programs for it.
+   * A file gets the name `hostPath`, or goes into it when that is a directory or ends with `/`; a directory's content goes into the directory of that name, and
+   * where there is none it appears when all of it has come. The directory above must exist. Each file takes the place of what has its name when it is whole.
+   *
+   * The guest may send what it likes: nothing is written outside of `hostPath`, nor through a symbolic link, and no more than `maxBytes` and `maxEntries`.
+   * Files belong to who runs this, with the guest's permissions but for setuid bits and what the umask forbids. The links of a tree are the guest's and may lead
+   * anywhere: who follows them later decides himself, or has them left out by `links`.
+   * @returns what was copied and left out.
+   * @throws GuestError also `GUEST_TOO_LARGE`, `HOST_NOT_FOUND` and `HOST_FAILED` for this machine's files, `FILE_REFUSED`.
+   */
+  async download(
+    guestPath: GuestName,
+    hostPath: string,
+    options: DownloadOptions = {},
+  ): Promise<TransferProgress> {
+    return download(this.#ways(), guestPath, hostPath, options);
   }
 
   /**
@@ -229,24 +267,16 @@ export class GuestFiles {
     return new Answer("file.attributes", answer).bytesByName("attributes");
   }
 
+  #ways(): TreeWays {
+    return {
+      stat: (path, options) => this.stat(path, options),
+      read: (path, options) => this.read(path, options),
+      write: (path, content, options) => this.write(path, content, options),
+      stream: (op, fields, options, hasInput) => this.#calls.stream(op, fields, options, hasInput),
+    };
+  }
+
   async #simple(op: string, fields: MessageFields, options: FileOptions): Promise<MessageMap> {
     return this.#calls.call(op, fileFields(op, fields, options), options);
   }
-}
-
-/** A source that failed: what was sent so far must not pass for all of it. */
-async function failed(error: unknown, stream: GuestStream): Promise<void> {
-  await stream.close();
-  await stream.done.catch((reason: unknown) => {
-    // Closed by us just now: the source's own error is the reason.
-    if (reason instanceof GuestError && reason.code === "ABORTED" && reason.cause === undefined)
-      throw error;
-    throw reason;
-  });
-}
-
-function timeFields(timeNs: bigint): [number, number] {
-  const second = 1_000_000_000n;
-  const rest = ((timeNs % second) + second) % second;
-  return [Number((timeNs - rest) / second), Number(rest)];
 }

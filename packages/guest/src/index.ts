@@ -36,5 +36,11 @@ export type { MessageFields, MessageInput, MessageMap, MessageValue } from "./me
 export type { Connect, ConnectOptions } from "./open-session.ts";
 export type { GuestInit, GuestNetwork, GuestPing, GuestStats } from "./operations.ts";
 export type { GuestProcessInfo, ProcessTarget } from "./process-list.ts";
+export type {
+  DownloadOptions,
+  TransferOptions,
+  TransferProgress,
+  UploadOptions,
+} from "./trees/transfer.ts";
 export { type KnownOptions, unknownOptions } from "./unknown-options.ts";
 export { VERSION } from "./version.ts";

@@ -38,7 +38,7 @@ export type { SetupEvent, SetupOptions, ToolSet } from "./setup/setup-options.ts
 export { Host, type HostOptions } from "./host.ts";
 export { recoverHome } from "./recover-home.ts";
 export type { OnProgress } from "./progress.ts";
-export { checkCopy, type CheckedCopy, type CopyRequest } from "./copy-into.ts";
+export { checkCopy, type CopyRequest } from "./copy-into.ts";
 export { pumpInput } from "./pump-input.ts";
 export { CommandError } from "./commands/command-error.ts";
 export type { ForwardOptions, PortForward } from "./commands/forward-port.ts";

@@ -200,10 +200,10 @@ export class Sandbox implements AsyncDisposable {
     destination: string,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
-    const copy = await checkCopy({ source, destination });
+    await checkCopy({ source, destination });
     this.#checkAlive(`copy ${source}`);
     try {
-      await copyInto((command, exec) => this.#agent.exec(command, exec), copy, options.signal);
+      await copyInto(this.#agent.files, { source, destination }, options.signal);
     } catch (error) {
       throw await this.#explain(`copy ${source}`, error, options.signal);
     }
