@@ -54,6 +54,9 @@ export { SandboxProcess } from "./commands/sandbox-process.ts";
 export { SandboxTerminal, type TerminalOptions } from "./commands/sandbox-terminal.ts";
 export { Sandbox } from "./sandbox.ts";
 export type { SandboxOptions } from "./sandbox-options.ts";
+export type { Reference } from "./snapshots/references.ts";
+export type { SnapshotInfo } from "./snapshots/snapshot-info.ts";
+export { Snapshots, type SnapshotsOptions } from "./snapshots/snapshots.ts";
 export { Timings } from "./timings.ts";
 export { withSetupLock, type SetupLockOptions } from "./setup/setup-lock.ts";
 export {

@@ -14,3 +14,8 @@ export function newSandboxId(): string {
   }
   return id;
 }
+
+/** Whether `text` has the form of an id: then it can be a part of a path. */
+export function isSandboxId(text: string): boolean {
+  return /^i[a-z0-9]{19}$/u.test(text);
+}

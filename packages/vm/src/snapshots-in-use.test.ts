@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { identifyProcess } from "./launch/process-identity.ts";
-import { snapshotsInUse } from "./snapshots-in-use.ts";
+import { snapshotUsers, snapshotsInUse } from "./snapshots-in-use.ts";
 
 test("the snapshots of living VMs are in use, those of dead ones are not", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "virga-in-use-"));
@@ -27,9 +27,11 @@ test("the snapshots of living VMs are in use, those of dead ones are not", async
   await record("alive", { process: own, restore: { directory: "/alive" } });
   await record("dead", { process: { ...own, startTime: "1" }, restore: { directory: "/dead" } });
   await record("starting", { phase: "creating", restore: { directory: "/starting" } });
+  await record("sibling", { process: own, restore: { directory: "/alive" } });
   await record("booted", { process: own });
   await mkdir(join(directory, "damaged"));
   await writeFile(join(directory, "damaged", "vm.json"), "{");
   assert.deepEqual([...(await snapshotsInUse(directory))].toSorted(), ["/alive", "/starting"]);
+  assert.deepEqual((await snapshotUsers(directory)).get("/alive"), ["alive", "sibling"]);
   assert.deepEqual([...(await snapshotsInUse(join(directory, "absent")))], []);
 });

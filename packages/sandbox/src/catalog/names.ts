@@ -1,7 +1,7 @@
 import { VirgaError } from "@virga/vm";
+import { isSandboxId } from "../sandbox-id.ts";
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/u;
-const ID = /^i[a-z0-9]{19}$/u;
 
 /** Fewer characters of an id would be easily mistaken. */
 export const MIN_PREFIX = 3;
@@ -15,7 +15,7 @@ export function checkName(name: unknown): string {
       { details: { name } },
     );
   }
-  if (ID.test(name)) {
+  if (isSandboxId(name)) {
     throw new VirgaError(
       "INVALID_ARGUMENT",
       `The name "${name}" looks like an id ("i" and 19 more characters): choose another one`,

@@ -51,10 +51,16 @@ export interface RemovedImage {
 export class ImageStore {
   readonly #root: string;
   readonly #logger: Logger;
+  readonly #checkRemoval: (digest: string) => void;
 
-  /** `directory` need not exist before something is put into it. */
-  constructor(options: { readonly directory: string; readonly logger?: Logger }) {
+  /** `directory` need not exist before something is put into it. `checkRemoval` throws when an image that no process uses now must stay all the same. */
+  constructor(options: {
+    readonly directory: string;
+    readonly logger?: Logger;
+    readonly checkRemoval?: (digest: string) => void;
+  }) {
     this.#root = options.directory;
+    this.#checkRemoval = options.checkRemoval ?? (() => undefined);
     this.#logger = options.logger ?? silentLogger;
   }
 
@@ -110,8 +116,8 @@ export class ImageStore {
   }
 
   /**
-   * Removes a tag, and the image when no other tag points to it; by its digest, an image with all tags. `NOT_FOUND`, and `IN_USE` while a process builds or uses it:
-   * then nothing is removed.
+   * Removes a tag, and the image when no other tag points to it; by its digest, an image with all tags. `NOT_FOUND`, and `IN_USE` while a process builds or uses it,
+   * or what `checkRemoval` throws: then nothing is removed.
    */
   async remove(name: string): Promise<RemovedImage> {
     for (;;) {
@@ -145,8 +151,10 @@ export class ImageStore {
         const all = (await this.#tags()).filter((tag) => tag.digest === digest);
         const byTag = all.filter((tag) => tag.name === name);
         names = (byTag.length > 0 ? byTag : all).map((tag) => tag.name);
-        for (const tag of names) await rm(tagPath(this.#root, tag), { force: true });
         removed = names.length === all.length;
+        // Under the image's lock: whoever wants to need it from now on has to wait.
+        if (removed) this.#checkRemoval(digest);
+        for (const tag of names) await rm(tagPath(this.#root, tag), { force: true });
       } finally {
         tags.release();
       }

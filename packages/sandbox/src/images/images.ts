@@ -1,11 +1,14 @@
+import { existsSync } from "node:fs";
 import { VirgaError } from "@virga/vm";
 import type { Logger } from "@virga/vm";
+import { Catalog } from "../catalog/catalog.ts";
 import { homePaths, openHome } from "../home.ts";
 import type { Home } from "../home.ts";
 import type { OnProgress } from "../progress.ts";
 import { recoverHome } from "../recover-home.ts";
 import type { SetupEvent, ToolSet } from "../setup/setup-options.ts";
 import { ensureTools } from "../setup/setup.ts";
+import { inUseError, whoNeedsImage } from "../snapshots/references.ts";
 import type { BuildImageOptions, BuiltImage } from "./build-image.ts";
 import type { PullImageOptions } from "./pull-image.ts";
 import type { ImageListing, ImageStore, RemovedImage } from "./image-store.ts";
@@ -105,6 +108,18 @@ export class Images {
     await this.#recover();
     const { ImageStore: Store } = await import("./image-store.ts");
     const { logger } = this.#options;
-    return new Store({ directory: this.#home.images, ...(logger && { logger }) });
+    return new Store({
+      directory: this.#home.images,
+      ...(logger && { logger }),
+      checkRemoval: (digest) => checkUnneeded(this.#home, digest),
+    });
   }
+}
+
+/** `IN_USE` when a sandbox or a snapshot needs the image, whether it runs now or not. */
+function checkUnneeded(home: Home, digest: string): void {
+  if (!existsSync(home.catalog)) return;
+  using catalog = Catalog.open(home.catalog);
+  const users = whoNeedsImage(catalog, digest);
+  if (users.length > 0) throw inUseError(`image ${digest}`, users);
 }

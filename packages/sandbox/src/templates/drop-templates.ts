@@ -4,8 +4,7 @@ import { errnoOf, errorText, tryLock } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { isTemplateKey } from "./template-key.ts";
 import { templatePaths } from "./template-paths.ts";
-
-const BLOCK_BYTES = 512;
+import { treeSize } from "../tree-size.ts";
 
 /** What to drop from. */
 export interface DropOptions {
@@ -83,12 +82,9 @@ async function drop(directory: string, key: string, logger: Logger): Promise<boo
 async function measure(directory: string, key: string): Promise<Candidate | undefined> {
   const paths = templatePaths(directory, key);
   try {
-    let blocks = 0;
-    for (const entry of await readdir(paths.directory, { recursive: true, withFileTypes: true })) {
-      if (entry.isFile()) blocks += (await stat(join(entry.parentPath, entry.name))).blocks;
-    }
+    const { realBytes } = await treeSize(paths.directory);
     const { mtimeMs } = await stat(paths.used).catch(() => stat(paths.directory));
-    return { key, usedMs: mtimeMs, bytes: blocks * BLOCK_BYTES };
+    return { key, usedMs: mtimeMs, bytes: realBytes };
   } catch {
     return undefined;
   }

@@ -1,0 +1,67 @@
+import { rm } from "node:fs/promises";
+import { VirgaError } from "@virga/vm";
+import type { SnapshotRow } from "../catalog/rows.ts";
+import { tryLockSandbox } from "../sandbox-lock.ts";
+import { inUseError, whoNeedsSnapshot } from "./references.ts";
+import type { ReferenceTools } from "./references.ts";
+import { snapshotPaths } from "./snapshot-paths.ts";
+
+/**
+ * Removes a snapshot. `IN_USE` names the sandboxes that need it, `INVALID_STATE` says that it is being taken. Where this is cut off, the row says so, and whoever
+ * comes next goes on.
+ */
+export async function removeSnapshot(tools: ReferenceTools, row: SnapshotRow): Promise<void> {
+  const { catalog } = tools;
+  const { id } = row;
+  if (row.phase === "creating" && (await isBeingTaken(tools, row))) {
+    throw new VirgaError(
+      "INVALID_STATE",
+      `Cannot remove snapshot "${labelOf(row)}": it is being taken`,
+      {
+        details: { id },
+      },
+    );
+  }
+  const known = clonesOf(tools, id);
+  // A clone that was whole before this has a record of its VM, which tells what that uses.
+  const users = await whoNeedsSnapshot(tools, id);
+  if (users.length > 0) throw inUseError(`snapshot "${labelOf(row)}"`, users);
+  catalog.transaction(() => {
+    if (catalog.snapshots.get(id) === undefined) return;
+    const fresh = clonesOf(tools, id).filter((clone) => !known.includes(clone));
+    if (fresh.length > 0) {
+      const newcomers = fresh.map((clone) => ({ kind: "sandbox", id: clone, name: null }) as const);
+      throw inUseError(`snapshot "${labelOf(row)}"`, newcomers);
+    }
+    // From here on nobody makes anything of it.
+    catalog.snapshots.update(id, { phase: "removing" });
+  });
+  await dropSnapshot(tools, id);
+}
+
+/** Removes what there is of a snapshot that nobody can use any more. */
+export async function dropSnapshot({ home, catalog }: ReferenceTools, id: string): Promise<void> {
+  await rm(snapshotPaths(home, id).directory, { recursive: true, force: true });
+  catalog.snapshots.delete(id);
+}
+
+/** Whether somebody is at work on a snapshot that is not whole: the one who holds the sandbox's lock. */
+export async function isBeingTaken(tools: ReferenceTools, row: SnapshotRow): Promise<boolean> {
+  const sandbox = tools.catalog.sandboxes.get(row.sandbox);
+  const isIntended = sandbox?.intent?.kind === "snapshot" && sandbox.intent.snapshot === row.id;
+  if (!isIntended) return false;
+  const lock = await tryLockSandbox(tools.home, row.sandbox);
+  lock?.release();
+  return lock === undefined;
+}
+
+function labelOf({ name, id }: SnapshotRow): string {
+  return name ?? id;
+}
+
+function clonesOf({ catalog }: ReferenceTools, id: string): string[] {
+  return catalog.sandboxes
+    .list()
+    .filter((row) => row.snapshot === id)
+    .map((row) => row.id);
+}
