@@ -40,8 +40,9 @@ function row(result: Result): string[] {
   ];
 }
 
-/** Half the interval's width: of the ratio, or of the median where there is nothing to compare with. */
-function precision({ comparison, median }: Result): string {
+/** Half the interval's width: of the ratio, or of the median where there is nothing to compare with. Two samples have none. */
+function precision({ comparison, median, virga }: Result): string {
+  if (virga.count < 3) return "";
   const share = relativeHalfWidth(comparison?.ratio ?? median);
   return Number.isFinite(share) ? `±${Math.ceil(share * 100)} %` : "";
 }

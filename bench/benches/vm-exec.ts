@@ -5,7 +5,9 @@ import { timed } from "../timed.ts";
 import { VmFixture, agentOf } from "../vm/fixture.ts";
 import { runCommand } from "../vm/run-command.ts";
 
-const exec = "exec round trip";
+const kept = "exec round trip";
+const fresh = "exec round trip on a new connection";
+const names = [kept, fresh];
 const trivial = ["/bin/true"];
 const loops = 100;
 
@@ -23,9 +25,20 @@ export function vmExec(hypervisor: HypervisorName): Bench {
       const agent = agentOf(vm);
       await agent.init();
       return {
-        measures: [{ name: exec, unit: "ms", aim: { of: "difference", most: 2 } }],
-        raw: async () => ({ [exec]: await forkAndExec(agent) }),
-        virga: async () => ({ [exec]: await timed(() => runCommand(agent, trivial)) }),
+        measures: names.map((name) => ({
+          name,
+          unit: "ms" as const,
+          aim: { of: "difference", most: 2 } as const,
+        })),
+        raw: async () => {
+          const ms = await forkAndExec(agent);
+          return { [kept]: ms, [fresh]: ms };
+        },
+        virga: async () => {
+          const keptMs = await timed(() => runCommand(agent, trivial));
+          await using stranger = agentOf(vm);
+          return { [kept]: keptMs, [fresh]: await timed(() => runCommand(stranger, trivial)) };
+        },
         close: async () => {
           await agent.close();
           await fixture.close();

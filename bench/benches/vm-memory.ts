@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { HypervisorName, RestoreMode } from "@virga/vm";
 import type { Bench } from "../bench.ts";
+import { proportionalKib } from "../proportional-kib.ts";
 import { VmFixture, agentOf } from "../vm/fixture.ts";
 
 const clones = 4;
@@ -33,11 +33,4 @@ export function vmMemory(hypervisor: HypervisorName, mode: RestoreMode): Bench {
       };
     },
   };
-}
-
-function proportionalKib(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  const kib = /^Pss:\s+(\d+) kB$/mu.exec(text)?.[1];
-  if (kib === undefined) throw new Error(`process ${pid} tells no Pss`);
-  return Number(kib);
 }
