@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   agentInitramfs,
+  imageToolsMissing,
   makePlace,
+  pythonMissing,
+  pythonTree,
   qemuMissing,
   removePlace,
   settledLeaks,
@@ -17,6 +20,22 @@ import {
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const shared = ["kernel", "initramfs", "busybox", "native"] as const;
+
+/** Draws a sine curve into a PNG file of 200 × 100 points. */
+const PLOT = `
+import math, struct, sys, zlib
+width, height = 200, 100
+rows = [bytearray([255] * width) for _ in range(height)]
+for x in range(width):
+    rows[round((math.sin(x / width * 2 * math.pi) + 1) / 2 * (height - 1))][x] = 0
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+with open(sys.argv[1], "wb") as plot:
+    plot.write(b"\\x89PNG\\r\\n\\x1a\\n")
+    plot.write(chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)))
+    plot.write(chunk(b"IDAT", zlib.compress(b"".join(b"\\0" + bytes(row) for row in rows))))
+    plot.write(chunk(b"IEND", b""))
+`;
 
 describe("the examples", { skip: qemuMissing() }, () => {
   const tested = new Set<string>();
@@ -75,6 +94,38 @@ describe("the examples", { skip: qemuMissing() }, () => {
     assert.deepEqual({ stdout, stderr, code }, { stdout: "a\nb\n", stderr: "", code: 0 });
     const failed = await run("through-a-pipe.ts", "", "/bin/sh", "-c", "exit 5");
     assert.equal(failed.code, 5);
+  });
+
+  test("web-server", async () => {
+    const { stdout, stderr, code } = await run("web-server.ts", "");
+    assert.deepEqual([stderr, code], ["", 0]);
+    assert.equal(stdout, "/ 200 served from a microVM\n/none 404 \n");
+  });
+
+  test("pool", async () => {
+    const { stdout, stderr, code } = await run("pool.ts", "");
+    assert.deepEqual([stderr, code], ["", 0]);
+    const squares = Array.from({ length: 20 }, (_, index) => `${index + 1} ${(index + 1) ** 2}\n`);
+    assert.equal(stdout, squares.join(""));
+  });
+
+  const noPython = imageToolsMissing("sqfstar", "mke2fs") || pythonMissing();
+  test("python-plot", { skip: noPython }, async () => {
+    const tree = join(place.scratch, "python");
+    pythonTree(tree);
+    const main = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
+    const words = ["--conditions=virga-source", main, "image", "build", "python", "--from", tree];
+    const env = { ...process.env, VIRGA_HOME: home };
+    assert.equal(spawnSync(process.execPath, words, { env, stdio: "inherit" }).status, 0);
+    const plot = join(place.scratch, "plot.png");
+    const drawn = await run("python-plot.ts", PLOT, plot, "python");
+    assert.deepEqual(drawn, { stdout: `wrote ${plot}\n`, stderr: "", code: 0 });
+    const png = readFileSync(plot);
+    assert.equal(png.subarray(1, 4).toString(), "PNG");
+    assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [200, 100]);
+    const failed = await run("python-plot.ts", "1/0\n", plot, "python");
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /ZeroDivisionError: division by zero\n$/);
   });
 
   test("all of them are tested", () => {

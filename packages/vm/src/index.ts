@@ -56,6 +56,8 @@ export type { StepMessage } from "./steps.ts";
 export { VERSION } from "./version.ts";
 export { Vm } from "./vm.ts";
 export type { VmInfo } from "./vm.ts";
+export { readVmLog } from "./vm-log.ts";
+export type { VmLogName, VmLogOptions } from "./vm-log.ts";
 export { VmManager } from "./vm-manager.ts";
 export type { OperationOptions, RestoreOptions, VmManagerOptions } from "./manager-options.ts";
 export { chooseHypervisor, probeHypervisors } from "./probe/probe-hypervisors.ts";
