@@ -70,6 +70,19 @@ export async function deadOwners(
   return dead;
 }
 
+/** Paths of records that this version cannot read: of another one, or damaged. Nothing is removed on their word. */
+export async function unreadableOwners(home: Home): Promise<string[]> {
+  const directory = ownersDirectory(home);
+  const paths: string[] = [];
+  for (const name of await listNames(directory)) {
+    const path = join(directory, name);
+    if (!name.endsWith(SUFFIX) || (await readOwner(path)) !== undefined) continue;
+    // One that was removed meanwhile is none.
+    if (await stat(path).catch(() => undefined)) paths.push(path);
+  }
+  return paths;
+}
+
 async function sweepUnfinished(path: string): Promise<void> {
   const record = await readOwner(path);
   const isStale =

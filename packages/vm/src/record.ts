@@ -104,13 +104,7 @@ export async function readRecord(path: string): Promise<VmRecord | undefined> {
     });
   }
   if (!isRecord(value)) {
-    throw new VirgaError(
-      "VM_NOT_OURS",
-      `VM record ${path} has a form this version does not know (expected format ${RECORD_FORMAT})`,
-      {
-        details: { path },
-      },
-    );
+    throw unknownForm(path, value);
   }
   // A record of an earlier version may lack a deadline, or a fact about the hypervisor, that came later. That fact counts at the start only.
   const timeouts = { ...DEFAULT_TIMEOUTS, ...value.config.timeouts };
@@ -172,6 +166,18 @@ function isRecord(value: unknown): value is VmRecord {
     (record.process === undefined ||
       (Number.isSafeInteger(record.process.pid) && record.process.pid > 1))
   );
+}
+
+function unknownForm(path: string, value: unknown): VirgaError {
+  const { format } = (value ?? {}) as { readonly format?: unknown };
+  const what =
+    format === RECORD_FORMAT
+      ? "lacks fields or holds wrong ones"
+      : `is of format ${JSON.stringify(format) ?? "none"}, this version of Virga knows ${RECORD_FORMAT}`;
+  return new VirgaError("VM_NOT_OURS", `VM record ${path} ${what}`, {
+    details: { path },
+    hint: "Use the version of Virga that started the VM.",
+  });
 }
 
 function isObject(value: unknown): boolean {

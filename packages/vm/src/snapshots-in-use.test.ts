@@ -29,9 +29,16 @@ test("the snapshots of living VMs are in use, those of dead ones are not", async
   await record("starting", { phase: "creating", restore: { directory: "/starting" } });
   await record("sibling", { process: own, restore: { directory: "/alive" } });
   await record("booted", { process: own });
+  // Nobody here can tell whether these live.
+  await record("later", { format: 99, restore: { directory: "/later" } });
+  await record("odd", { format: 99, restore: { directory: 7 } });
   await mkdir(join(directory, "damaged"));
   await writeFile(join(directory, "damaged", "vm.json"), "{");
-  assert.deepEqual([...(await snapshotsInUse(directory))].toSorted(), ["/alive", "/starting"]);
+  assert.deepEqual([...(await snapshotsInUse(directory))].toSorted(), [
+    "/alive",
+    "/later",
+    "/starting",
+  ]);
   assert.deepEqual((await snapshotUsers(directory)).get("/alive"), ["alive", "sibling"]);
   assert.deepEqual([...(await snapshotsInUse(join(directory, "absent")))], []);
 });

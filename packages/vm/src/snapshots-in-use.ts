@@ -1,7 +1,9 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { vmLayout } from "./directory.ts";
 import { isSameProcess } from "./launch/process-identity.ts";
 import { readRecord } from "./record.ts";
+import type { VmRecord } from "./record.ts";
 import { vmDirectories } from "./vm-directories.ts";
 
 /** Snapshot directories that VMs in a manager's directory are restored from and still use, whoever started those VMs. */
@@ -16,13 +18,32 @@ export async function snapshotUsers(
   const users = new Map<string, string[]>();
   for (const id of await vmDirectories(directory)) {
     const path = vmLayout(join(directory, id), "api.sock", true).record;
-    // A record of a later version says nothing to us; its VM's process holds what it has mapped.
-    const record = await readRecord(path).catch(() => undefined);
+    const add = (source: string): void => {
+      users.set(source, [...(users.get(source) ?? []), id]);
+    };
+    let record: VmRecord | undefined;
+    try {
+      record = await readRecord(path);
+    } catch {
+      // Whether the VM of another version lives cannot be told: what it names is in use as long as it is there.
+      const named = await snapshotNamedIn(path);
+      if (named !== undefined) add(named);
+      continue;
+    }
     if (record?.restore === undefined) continue;
     const starting = record.phase === "creating" && record.process === undefined;
     if (!starting && (record.process === undefined || !isSameProcess(record.process))) continue;
-    const source = record.restore.directory;
-    users.set(source, [...(users.get(source) ?? []), id]);
+    add(record.restore.directory);
   }
   return users;
+}
+
+async function snapshotNamedIn(path: string): Promise<string | undefined> {
+  try {
+    const value = JSON.parse(await readFile(path, "utf8")) as Partial<VmRecord> | null;
+    const directory: unknown = value?.restore?.directory;
+    return typeof directory === "string" ? directory : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -70,6 +70,14 @@ export class ImageStore {
     return digest === undefined ? undefined : this.#read(digest);
   }
 
+  /** The digest of an image that is there and cannot be used: another version of Virga stored it, or something damaged it. */
+  async unusable(name: string): Promise<string | undefined> {
+    const digest = await this.#resolve(name);
+    if (digest === undefined || (await this.#read(digest)) !== undefined) return undefined;
+    const found = await stat(imagePaths(this.#root, digest).directory).catch(() => undefined);
+    return found?.isDirectory() === true ? digest : undefined;
+  }
+
   /** Keeps an image from being removed until it is released. Undefined when it is not there, or being removed. */
   async use(digest: string): Promise<HeldLock | undefined> {
     const lock = tryLock(imagePaths(this.#root, digest).lock, "shared");
@@ -121,14 +129,14 @@ export class ImageStore {
    */
   async remove(name: string): Promise<RemovedImage> {
     for (;;) {
-      const image = await this.find(name);
-      if (image === undefined) {
+      const digest = (await this.find(name))?.record.digest ?? (await this.unusable(name));
+      if (digest === undefined) {
         throw new VirgaError("NOT_FOUND", `There is no image "${name}"`, {
           details: { image: name },
           hint: "See: virga image ls",
         });
       }
-      const removed = await this.#removeAs(name, image.record.digest);
+      const removed = await this.#removeAs(name, digest);
       if (removed !== "moved") return removed;
     }
   }

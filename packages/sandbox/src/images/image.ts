@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { VirgaError, abortedError } from "@virga/vm";
+import { VirgaError, abortedError, virgaCommand } from "@virga/vm";
 import { DEFAULT_GUEST_PATH } from "../explain-start.ts";
 
 /** A read-only root file system and what a command in it starts with. */
@@ -60,6 +60,16 @@ export async function findImage(name: string, directory: string): Promise<Image>
     const { digest, environment, workdir, user, command, base } = stored.record;
     const identity = `${digest} ${base.sha256}`;
     return { name, identity, digest, disk: stored.base, environment, workdir, user, command };
+  }
+  if ((await store.unusable(name)) !== undefined) {
+    throw new VirgaError(
+      "NOT_FOUND",
+      `Image "${name}" cannot be used: another version of Virga stored it, or it was damaged`,
+      {
+        details: { image: name },
+        hint: `Build or pull it again, or remove it: ${virgaCommand(`image rm ${name}`)}`,
+      },
+    );
   }
   const names = new Set([...BUILT_IN_NAMES, DEBIAN]);
   for (const each of await store.list()) each.names.forEach((tag) => names.add(tag));
