@@ -22,7 +22,7 @@ const passes: readonly Pass[] = [
   { driver: "qemu", kernel: "stock" },
 ];
 /** Of one pass. The longest takes about a third of it when it has a core of its own. */
-const limitMs = 24 * 60_000;
+const limitMs = 23 * 60_000;
 /** What the machine of a pass takes from the host at most, its translations included. */
 const machineBytes = 7.5 * 2 ** 30;
 
