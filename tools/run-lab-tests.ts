@@ -11,16 +11,27 @@ import { linesTo } from "./lines-to.ts";
 import type { TestRunResult } from "./test-process.ts";
 import { addTotals, emptyTotals, type TestTotals } from "./test-totals.ts";
 
-interface Pass {
+/** One start of the lab. */
+export interface LabPass {
   readonly driver: "cloud-hypervisor" | "qemu";
   readonly kernel: KernelName;
 }
 
-const passes: readonly Pass[] = [
+const passes: readonly LabPass[] = [
   { driver: "cloud-hypervisor", kernel: "6.12" },
   { driver: "qemu", kernel: "6.12" },
   { driver: "qemu", kernel: "stock" },
 ];
+/** What is looked for on the machine before a pass is started. */
+export interface LabMachine {
+  /** Why the lab cannot run here. */
+  readonly missing: () => string | undefined;
+  /** Where a program is, if it is there. */
+  readonly find: (program: string) => string | undefined;
+}
+
+const thisMachine: LabMachine = { missing: missingForLab, find: findExecutable };
+
 /** Of one pass. The longest takes about a third of it when it has a core of its own. */
 const limitMs = 23 * 60_000;
 /** What the machine of a pass takes from the host at most, its translations included. */
@@ -39,10 +50,12 @@ export async function runLabTests(
   root: string,
   files: readonly string[],
   signal: AbortSignal,
+  options: { readonly passes?: readonly LabPass[]; readonly machine?: LabMachine } = {},
 ): Promise<TestRunResult> {
+  const { machine = thisMachine } = options;
   const totals = emptyTotals();
   const problems: string[] = [];
-  const waiting = [...passes];
+  const waiting = [...(options.passes ?? passes)];
   const work = async (): Promise<void> => {
     for (let pass = waiting.shift(); pass !== undefined; pass = waiting.shift()) {
       const share =
@@ -50,8 +63,9 @@ export async function runLabTests(
           ? files.filter((file) => file.endsWith(".stock.lab.test.ts"))
           : files;
       if (share.length === 0) continue;
-      const skip = skipReason(pass);
+      const skip = skipReason(pass, machine);
       if (skip !== false) {
+        // A whole pass is not run: how many tests that are, only the pass itself could tell.
         totals.skipped++;
         totals.skips[skip] = (totals.skips[skip] ?? 0) + 1;
         continue;
@@ -61,17 +75,17 @@ export async function runLabTests(
     }
   };
   const room = Math.floor(process.availableMemory() / machineBytes);
-  const width = Math.max(1, Math.min(passes.length, availableParallelism(), room));
+  const width = Math.max(1, Math.min(waiting.length, availableParallelism(), room));
   await Promise.all(Array.from({ length: width }, work));
   return problems.length === 0 ? { totals } : { totals, problem: problems.join("\n") };
 }
 
-function skipReason({ driver }: Pass): string | false {
-  const lab = prerequisite("lab", missingForLab());
+function skipReason({ driver }: LabPass, machine: LabMachine): string | false {
+  const lab = prerequisite("lab", machine.missing());
   if (lab !== false || driver === "qemu") return lab;
   const named = process.env["VIRGA_CLOUD_HYPERVISOR"] ?? "";
   const names = ["cloud-hypervisor", "cloud-hypervisor-static"];
-  const found = named !== "" || names.some((name) => findExecutable(name) !== undefined);
+  const found = named !== "" || names.some((name) => machine.find(name) !== undefined);
   return prerequisite(
     "cloud-hypervisor",
     found ? undefined : "NOT TESTED, it is neither on PATH nor named by VIRGA_CLOUD_HYPERVISOR",
@@ -80,7 +94,7 @@ function skipReason({ driver }: Pass): string | false {
 
 async function runPass(
   root: string,
-  { driver, kernel }: Pass,
+  { driver, kernel }: LabPass,
   files: readonly string[],
   totals: TestTotals,
   signal: AbortSignal,
