@@ -35,6 +35,13 @@ export { ensureReady, ensureTools } from "./setup/setup.ts";
 export { updateKernel, type KernelUpdate } from "./setup/update-kernel.ts";
 export type { GivenFiles } from "./setup/setup-context.ts";
 export type { SetupEvent, SetupOptions, ToolSet } from "./setup/setup-options.ts";
+export {
+  collectGarbage,
+  type CollectGarbageOptions,
+  type GarbageItem,
+  type GarbageReport,
+} from "./gc/collect-garbage.ts";
+export type { Damage } from "./gc/verify.ts";
 export { Host, type HostOptions } from "./host.ts";
 export { recoverHome } from "./recover-home.ts";
 export type { OnProgress } from "./progress.ts";

@@ -92,6 +92,12 @@ async function sweepUnfinished(path: string): Promise<void> {
   if (isStale) await rm(path, { force: true });
 }
 
+/** Ids of the VMs that have a record, whether their owners live or not. */
+export async function ownedIds(home: Home): Promise<Set<string>> {
+  const names = await listNames(ownersDirectory(home));
+  return new Set(names.map((name) => name.split(".")[0] ?? name));
+}
+
 /** Removes the record of a VM of which nothing is left. */
 export async function forgetOwner(home: Home, id: string): Promise<void> {
   await rm(join(ownersDirectory(home), id + SUFFIX), { force: true });

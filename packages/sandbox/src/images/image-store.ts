@@ -51,13 +51,13 @@ export interface RemovedImage {
 export class ImageStore {
   readonly #root: string;
   readonly #logger: Logger;
-  readonly #checkRemoval: (digest: string) => void;
+  readonly #checkRemoval: (digest: string, names: readonly string[]) => void;
 
   /** `directory` need not exist before something is put into it. `checkRemoval` throws when an image that no process uses now must stay all the same. */
   constructor(options: {
     readonly directory: string;
     readonly logger?: Logger;
-    readonly checkRemoval?: (digest: string) => void;
+    readonly checkRemoval?: (digest: string, names: readonly string[]) => void;
   }) {
     this.#root = options.directory;
     this.#checkRemoval = options.checkRemoval ?? (() => undefined);
@@ -161,7 +161,7 @@ export class ImageStore {
         names = (byTag.length > 0 ? byTag : all).map((tag) => tag.name);
         removed = names.length === all.length;
         // Under the image's lock: whoever wants to need it from now on has to wait.
-        if (removed) this.#checkRemoval(digest);
+        if (removed) this.#checkRemoval(digest, names);
         for (const tag of names) await rm(tagPath(this.#root, tag), { force: true });
       } finally {
         tags.release();

@@ -29,7 +29,7 @@ export async function recoverSnapshots(
 }
 
 /** Snapshots that are to go, with the reason; some may still be in use. */
-async function leftSnapshots(
+export async function leftSnapshots(
   tools: ReferenceTools,
 ): Promise<{ readonly row: SnapshotRow; readonly reason: string }[]> {
   const { catalog } = tools;

@@ -1,55 +1,19 @@
 import assert from "node:assert/strict";
-import { open, rm, truncate, writeFile } from "node:fs/promises";
-import { mkdir, readFile } from "node:fs/promises";
+import { open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { useTemporaryDirectory } from "@virga/testkit";
+import { makeSnapshot } from "../../test/make-snapshot.ts";
 import { upperOf } from "../templates/template-paths.ts";
 import { hashesOf, verifySnapshot, writeHashes } from "./snapshot-hashes.ts";
 
 const MIB = 2 ** 20;
 
-/** A published snapshot: 64 MiB of memory with a little in it, and a disk. */
 async function testSnapshot(t: TestContext): Promise<string> {
   const directory = join(await useTemporaryDirectory(t), "snapshot");
-  await mkdir(directory);
-  const memory = join(directory, "memory");
-  await truncateNew(memory, 64 * MIB);
-  await write(memory, 10 * MIB + 5, "data");
-  await truncateNew(upperOf(directory), 3 * MIB + 17);
-  const manifest = {
-    format: 1,
-    createdAt: "2026-11-24",
-    hypervisor: "qemu",
-    hypervisorVersion: "7.2",
-    accelerator: "tcg",
-    architecture: "x64",
-    cpuModel: "max",
-    sandboxId: "one",
-    templateId: null,
-    parent: null,
-    shape: {
-      vcpus: 1,
-      memoryMib: 64,
-      balloon: false,
-      guestChannel: true,
-      console: true,
-      mac: null,
-      tap: null,
-      isolated: true,
-      disks: [],
-    },
-    memory: { form: "file", file: "memory", bytes: 64 * MIB },
-    files: [{ name: "memory", bytes: 64 * MIB }],
-  };
-  await writeFile(join(directory, "manifest.json"), JSON.stringify(manifest));
+  await makeSnapshot(directory);
   return directory;
-}
-
-async function truncateNew(path: string, bytes: number): Promise<void> {
-  await writeFile(path, "");
-  await truncate(path, bytes);
 }
 
 async function write(path: string, position: number, text: string): Promise<void> {

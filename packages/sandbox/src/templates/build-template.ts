@@ -2,6 +2,7 @@ import { bootGuest } from "../boot-guest.ts";
 import type { Host } from "../host.ts";
 import { disksOf, freshUpper } from "../sandbox-disks.ts";
 import { syncPath } from "../setup/publish.ts";
+import { writeHashes } from "../snapshots/snapshot-hashes.ts";
 import { upperOf } from "./template-paths.ts";
 import type { TemplatePlan } from "./template-plan.ts";
 import { ownVm } from "../owner-record.ts";
@@ -52,6 +53,7 @@ export async function buildTemplate(
       await agent.close();
       await vm.destroy();
     }
+    await writeHashes(snapshotDirectory, signal);
   } finally {
     // A VM that could not be destroyed keeps its record: the next process tries again.
     if (manager.get(id) === undefined) await ownership.release();

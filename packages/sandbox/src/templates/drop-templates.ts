@@ -35,7 +35,7 @@ export async function dropTemplates(options: DropOptions): Promise<void> {
   for (const { key, bytes } of candidates.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (total <= limitBytes) return;
     if (inUse.has(templatePaths(directory, key).snapshot)) continue;
-    if (!(await drop(directory, key, logger))) continue;
+    if (!(await dropTemplate(directory, key, logger))) continue;
     total -= bytes;
     logger.info({ template: key, bytes }, "dropped the least used template");
   }
@@ -56,8 +56,12 @@ async function sweep(directory: string, name: string, logger: Logger): Promise<v
   }
 }
 
-/** False when it is in use, has gone meanwhile, or cannot be removed: nobody who wants a sandbox should fail for it. */
-async function drop(directory: string, key: string, logger: Logger): Promise<boolean> {
+/** Drops one. False when it is in use, has gone meanwhile, or cannot be removed: nobody who wants a sandbox should fail for it. */
+export async function dropTemplate(
+  directory: string,
+  key: string,
+  logger: Logger,
+): Promise<boolean> {
   const paths = templatePaths(directory, key);
   // Fails while anybody uses it or makes it anew.
   const lock = tryLock(paths.lock);

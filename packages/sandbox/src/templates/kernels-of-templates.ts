@@ -1,4 +1,5 @@
-import { readFile, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
+import { readTemplateParts } from "./template-description.ts";
 import { isTemplateKey } from "./template-key.ts";
 import { templatePaths } from "./template-paths.ts";
 
@@ -6,19 +7,8 @@ import { templatePaths } from "./template-paths.ts";
 export async function kernelsOfTemplates(directory: string): Promise<Set<string>> {
   const kernels = new Set<string>();
   for (const key of (await readdir(directory)).filter(isTemplateKey)) {
-    const kernel = await kernelOf(templatePaths(directory, key).description);
-    if (kernel !== undefined) kernels.add(kernel);
+    const parts = await readTemplateParts(templatePaths(directory, key).description);
+    if (parts?.kernel !== undefined) kernels.add(parts.kernel);
   }
   return kernels;
-}
-
-async function kernelOf(description: string): Promise<string | undefined> {
-  try {
-    const { parts }: { parts?: { kernel?: unknown } } = JSON.parse(
-      await readFile(description, "utf8"),
-    );
-    return typeof parts?.kernel === "string" ? parts.kernel : undefined;
-  } catch {
-    return undefined;
-  }
 }
