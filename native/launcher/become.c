@@ -18,11 +18,11 @@ void set_environment(const struct options *options) {
   }
 }
 
-void close_descriptors(void) {
+void close_descriptors(unsigned kept) {
   // Closed by exec and not before: its end of file tells the manager that exec succeeded.
   if (fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) != 0) fail("descriptors", errno, NULL);
   // Called by number because musl has no wrapper. Needs Linux 5.9.
-  if (syscall(SYS_close_range, REPORT_FD + 1, ~0U, 0U) != 0) fail("descriptors", errno, NULL);
+  if (syscall(SYS_close_range, REPORT_FD + 1 + kept, ~0U, 0U) != 0) fail("descriptors", errno, NULL);
 }
 
 // Ignored signals and the mask survive exec, and a manager may have either (Node ignores SIGPIPE).

@@ -13,7 +13,7 @@ enum { REPORT_FD = 3 };
 
 enum { EXIT_STEP_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_GO = 3 };
 
-enum { MAX_BINDS = 64 };
+enum { MAX_BINDS = 64, MAX_DESCRIPTORS = 16 };
 
 struct bind {
   const char *source;
@@ -37,6 +37,8 @@ struct options {
   struct bind binds[MAX_BINDS];
   size_t bind_count;
   struct limit limits[RLIM_NLIMITS];
+  // How many descriptors after REPORT_FD the program gets.
+  unsigned descriptors;
   const char *directory;
   bool env_clear;
   char **env;
@@ -54,7 +56,8 @@ bool parse_limit(const char *text, struct limit limits[RLIM_NLIMITS]);
 void apply_limits(const struct limit limits[RLIM_NLIMITS]);
 
 // session.c
-void require_descriptors(void);
+// The standard ones, REPORT_FD and the `kept` after it.
+void require_descriptors(unsigned kept);
 void start_session(void);
 // To be called before the go byte. Ends the process itself when `parent` is gone already.
 void die_with_parent(pid_t parent);
@@ -70,7 +73,8 @@ void bind_mount(const struct bind *bind);
 // become.c
 void change_directory(const char *directory);
 void set_environment(const struct options *options);
-void close_descriptors(void);
+// All above 3 but the first `kept` of them.
+void close_descriptors(unsigned kept);
 void reset_signals(bool ignores_file_limit);
 _Noreturn void become(char **program);
 

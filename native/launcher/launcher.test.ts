@@ -195,6 +195,13 @@ for (const sanitize of [false, true]) {
         ["--die-with-parent", "1", "--die-with-parent", "1", "--", "x"],
         /twice: "--die-with-parent"/u,
       ],
+      ["no descriptors", ["--descriptors", "0", "--", "x"], /not 1 to 16: "0"/u],
+      ["too many descriptors", ["--descriptors", "17", "--", "x"], /not 1 to 16: "17"/u],
+      [
+        "descriptors twice",
+        ["--descriptors", "1", "--descriptors", "1", "--", "x"],
+        /twice: "--descriptors"/u,
+      ],
       ["an environment entry without name", ["--env", "=x", "--", "x"], /not NAME=VALUE: "=x"/u],
       ["one without value", ["--env", "PATH", "--", "x"], /not NAME=VALUE: "PATH"/u],
       ...[

@@ -9,7 +9,7 @@ int main(int argc, char **argv) {
   static struct options options;
   parse_options(argc, argv, &options);
 
-  require_descriptors();
+  require_descriptors(options.descriptors);
   start_session();
   if (options.parent != 0) die_with_parent(options.parent);
   wait_for_go();
@@ -26,7 +26,7 @@ int main(int argc, char **argv) {
   // QEMU sets no mask of its own, and what a VMM creates (sockets, snapshots) is for its own user only.
   umask(077);
 
-  close_descriptors();
+  close_descriptors(options.descriptors);
   set_environment(&options);
   reset_signals(options.limits[RLIMIT_FSIZE].is_wanted);
   become(options.program);

@@ -25,17 +25,31 @@ static void take_once(const char **place, char **argv, int *index) {
   *place = take_value(argv, index, option);
 }
 
+// 0 when `text` is no number, or too large a one.
+static int positive_number(const char *text) {
+  int number = 0;
+  for (; *text != '\0'; text++) {
+    if (*text < '0' || *text > '9' || number > (INT_MAX - 9) / 10) return 0;
+    number = number * 10 + (*text - '0');
+  }
+  return number;
+}
+
 static void take_parent(struct options *options, char **argv, int *index) {
   const char *option = argv[*index];
   if (options->parent != 0) fail_usage("an option is given twice", option);
   const char *text = take_value(argv, index, option);
-  long pid = 0;
-  for (const char *at = text; *at != '\0'; at++) {
-    if (*at < '0' || *at > '9' || pid > (INT_MAX - 9) / 10) fail_usage("a process id is no number", text);
-    pid = pid * 10 + (*at - '0');
-  }
-  if (pid == 0) fail_usage("a process id is no number", text);
-  options->parent = (pid_t)pid;
+  options->parent = (pid_t)positive_number(text);
+  if (options->parent == 0) fail_usage("a process id is no number", text);
+}
+
+static void take_descriptors(struct options *options, char **argv, int *index) {
+  const char *option = argv[*index];
+  if (options->descriptors != 0) fail_usage("an option is given twice", option);
+  const char *text = take_value(argv, index, option);
+  int count = positive_number(text);
+  if (count == 0 || count > MAX_DESCRIPTORS) fail_usage("a count of descriptors is not 1 to 16", text);
+  options->descriptors = (unsigned)count;
 }
 
 static void take_bind(struct options *options, char **argv, int *index, bool read_only) {
@@ -80,6 +94,8 @@ void parse_options(int argc, char **argv, struct options *options) {
     } else if (strcmp(option, "--rlimit") == 0) {
       const char *text = take_value(argv, &i, option);
       if (!parse_limit(text, options->limits)) fail_usage("a limit is not NAME=NUMBER with a known name", text);
+    } else if (strcmp(option, "--descriptors") == 0) {
+      take_descriptors(options, argv, &i);
     } else if (strcmp(option, "--chdir") == 0) {
       take_once(&options->directory, argv, &i);
     } else if (strcmp(option, "--env-clear") == 0) {

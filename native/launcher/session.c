@@ -7,10 +7,10 @@
 
 #include "launcher.h"
 
-void require_descriptors(void) {
+void require_descriptors(unsigned kept) {
   if (!can_report()) fail_usage("descriptor 3 is neither a socket nor a pipe", NULL);
   // A VMM started with one of these closed would get a disk or a socket there, and write its messages into it.
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+  for (int fd = STDIN_FILENO; fd <= REPORT_FD + (int)kept; fd++) {
     if (fcntl(fd, F_GETFD) < 0) fail("descriptors", errno, NULL);
   }
 }

@@ -48,6 +48,14 @@ for (const sanitize of [false, true]) {
       assert.equal(readlinkSync(`/proc/${pid}/fd/0`), "/dev/null");
     });
 
+    test("of the descriptors from 4 on the program gets as many as it is to have", async (t) => {
+      const { pid } = await run(t, binary, ["--descriptors", "2"], { leaked: 5 });
+      assert.deepEqual(readdirSync(`/proc/${pid}/fd`).toSorted(), ["0", "1", "2", "4", "5"]);
+      const args = ["--descriptors", "3", ...program];
+      const { report } = await start(t, binary, args, { leaked: 2 }).ended();
+      assert.deepEqual(report, { step: "descriptors", errno: 9, code: "EBADF" });
+    });
+
     test("no signal stays ignored or blocked", async (t) => {
       const prefix = ["/usr/bin/env", "--ignore-signal=USR1,PIPE,RTMAX", "--block-signal=TERM,HUP"];
       const { pid } = await run(t, binary, [], { prefix });

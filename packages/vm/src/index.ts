@@ -43,6 +43,8 @@ export { virgaCommand } from "./virga-command.ts";
 export type { Logger, LogMethod } from "./logger.ts";
 export { readVm } from "./read-vm.ts";
 export type { VmSummary } from "./read-vm.ts";
+export { readTail } from "./read-tail.ts";
+export type { FileTail } from "./read-tail.ts";
 export type { RecoveryOutcome } from "./recover-directory.ts";
 export { copySparse } from "./snapshot/sparse-copy.ts";
 export type { SparseCopyOptions } from "./snapshot/sparse-copy.ts";

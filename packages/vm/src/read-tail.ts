@@ -4,7 +4,7 @@ import { openPlainFile } from "./open-plain-file.ts";
 export interface FileTail {
   /** Size of the whole file in bytes. */
   readonly size: number;
-  /** Its last bytes. */
+  /** Its last bytes, without the zeros of a hole before them. */
   readonly bytes: Buffer;
 }
 
@@ -23,7 +23,9 @@ export async function readTail(path: string, maximum: number): Promise<FileTail>
         length,
         info.size - length,
       );
-      return { size: info.size, bytes: buffer.subarray(0, bytesRead) };
+      const bytes = buffer.subarray(0, bytesRead);
+      const start = bytes.findIndex((byte) => byte !== 0);
+      return { size: info.size, bytes: bytes.subarray(start < 0 ? bytesRead : start) };
     } finally {
       await file.close();
     }

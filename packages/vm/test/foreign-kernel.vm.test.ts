@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import {
@@ -10,6 +10,7 @@ import {
   testForeignSystem,
   withLeakCheck,
 } from "@virga/testkit";
+import { readTail } from "../src/read-tail.ts";
 
 // The distribution's kernel has its disk driver in a module, so without our initramfs it cannot mount the root disk; that it looks for it, and
 // everything else the seed put on its command line, stands in its messages.
@@ -36,7 +37,8 @@ test(
       });
       const exit = await vm.exited;
       assert.equal(exit.reason, "guest-panic");
-      const console = readFileSync(join(vm.config.vmDirectory, "run", "console.log"), "utf8");
+      const path = join(vm.config.vmDirectory, "run", "console.log");
+      const console = (await readTail(path, 2 ** 20)).bytes.toString("utf8");
       assert.match(console, /Kernel command line: .*root=\/dev\/vda rw init=\/sbin\/init/u);
       assert.match(console, /Unable to mount root fs|Cannot open root device "\/dev\/vda"/u);
       await vm.destroy();

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { readTail } from "@virga/vm";
 import { debianInitramfs } from "../debian-initramfs.ts";
 import { withLeakCheck } from "../leaks/leak-check.ts";
 import { prerequisite } from "../prerequisite.ts";
@@ -11,6 +12,7 @@ import { networksMissing, withNamespaces } from "./test-network.ts";
 
 const GUEST = { mac: "02:fc:00:00:00:02", address: "10.77.0.2", mask: "255.255.255.0" };
 const GATEWAY = "10.77.0.1";
+const CONSOLE_BYTES = 2 ** 20;
 const INIT = "/opt/own-init";
 const MARK = "a disk of the test's own";
 
@@ -82,7 +84,8 @@ export function testForeignSystem(name: string, subject: ConformanceSubject): vo
           });
           const exit = await vm.exited;
           const console = join(vm.config.vmDirectory, "run", "console.log");
-          const text = readFileSync(console, "utf8").replaceAll("\r", "");
+          const { bytes } = await readTail(console, CONSOLE_BYTES);
+          const text = bytes.toString("utf8").replaceAll("\r", "");
           const said = Object.fromEntries(
             [...text.matchAll(/^own-init: (\S+(?: line)?) ?(.*)$/gmu)].map(([, key, value]) => [
               key,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
 import type { Server } from "node:net";
 import { join } from "node:path";
 import type { Outcome } from "./call-rule.ts";
@@ -33,6 +33,7 @@ export interface ChConfig {
 type VmState = "Created" | "Running" | "Paused";
 
 const done: Outcome = { status: 204 };
+const STDOUT = 1;
 const MEMORY_FILE = "memory-ranges";
 /** How long on-demand memory is filled in the background, in which snapshots are refused. */
 const POPULATION_MS = 20;
@@ -250,10 +251,11 @@ export class ChVm {
   }
 
   #print(text: string): void {
-    const output = [this.#config?.console, this.#config?.serial].find(
-      (one) => one?.mode === "File",
-    );
-    if (output?.file !== undefined) writeFileSync(output.file, text, { flag: "a" });
+    for (const output of [this.#config?.console, this.#config?.serial]) {
+      if (output?.mode === "Tty") writeSync(STDOUT, text);
+      if (output?.mode === "File" && output.file !== undefined)
+        writeFileSync(output.file, text, { flag: "a" });
+    }
   }
 }
 

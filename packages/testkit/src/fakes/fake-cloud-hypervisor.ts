@@ -1,13 +1,5 @@
 // A process that behaves as Cloud Hypervisor 53.0 towards its manager. usage: fake-cloud-hypervisor DIRECTORY [ARG…], ARG as for the real one.
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  openSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { readBehaviour } from "./behaviour.ts";
 import { CallRunner, type Outcome, type Reply } from "./call-rule.ts";
@@ -27,7 +19,7 @@ const startedAt = process.hrtime.bigint();
 const [directory = "", ...argv] = process.argv.slice(2);
 const flags = flagsOf(argv);
 const socketPath = flags.get("--api-socket") ?? fail(2, "error: the fake needs --api-socket");
-const eventPath = flags.get("--event-monitor");
+const events = openEvents(flags.get("--event-monitor"));
 
 const vm = new ChVm({
   emit,
@@ -36,7 +28,6 @@ const vm = new ChVm({
 });
 
 await prepareProcess(directory, () => end("VM exit event"));
-if (eventPath !== undefined) writeFileSync(eventPath, "", { mode: 0o600 });
 emit("vmm", "starting");
 const routes = chRoutes(
   vm,
@@ -60,19 +51,26 @@ function flagsOf(words: readonly string[]): Map<string, string> {
   return found;
 }
 
+/** Like the real one, empties what is named by its path. */
+function openEvents(target: string | undefined): number | undefined {
+  const [, descriptor] = /^fd=(\d+)$/.exec(target ?? "") ?? [];
+  if (descriptor !== undefined) return Number(descriptor);
+  return target === undefined ? undefined : openSync(target, "w", 0o600);
+}
+
 function emit(
   source: string,
   event: string,
   properties: Record<string, string> | null = null,
 ): void {
-  if (eventPath === undefined) return;
+  if (events === undefined) return;
   const elapsed = process.hrtime.bigint() - startedAt;
   const timestamp = {
     secs: Number(elapsed / 1_000_000_000n),
     nanos: Number(elapsed % 1_000_000_000n),
   };
-  appendFileSync(
-    eventPath,
+  writeSync(
+    events,
     `${JSON.stringify({ timestamp, source, event, properties }, undefined, 2)}\n\n`,
   );
 }

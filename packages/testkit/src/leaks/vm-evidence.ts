@@ -1,8 +1,17 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 const DEPTH = 5;
 const TAIL_CHARACTERS = 1_500;
+const MOST_BYTES = 65_536;
 
 /** Tells about every VM whose directory is somewhere below `root`: record, command line, the ends of its console and log. Empty when there is none. */
 export function vmEvidence(root: string): string {
@@ -45,9 +54,25 @@ function tellVm(record: string): string {
 function tailOf(path: string): string {
   try {
     // What a guest wrote must not drive the terminal of who reads this.
-    const text = readFileSync(path, "utf8").replaceAll(/[^\P{Cc}\n\0]/gu, "");
+    const text = endOf(path)
+      .replace(/^\0+/u, "")
+      .replaceAll(/[^\P{Cc}\n\0]/gu, "");
     return text.slice(-TAIL_CHARACTERS);
   } catch {
     return "(none)";
+  }
+}
+
+/** A console or a log begins with a hole of up to the size of the VM's disk. */
+function endOf(path: string): string {
+  const file = openSync(path, "r");
+  try {
+    const { size } = fstatSync(file);
+    // Files of /proc have no size.
+    if (size <= MOST_BYTES) return readFileSync(file, "utf8");
+    const buffer = Buffer.alloc(MOST_BYTES);
+    return buffer.toString("utf8", 0, readSync(file, buffer, 0, MOST_BYTES, size - MOST_BYTES));
+  } finally {
+    closeSync(file);
   }
 }

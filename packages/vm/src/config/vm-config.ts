@@ -89,7 +89,7 @@ export interface VmConfig {
   readonly guestChannel?: boolean;
   /** A balloon device. Default true for anonymous memory on Cloud Hypervisor (as the seed), else false. */
   readonly balloon?: boolean;
-  /** Keep the guest's console in `console.log` of the VM's directory. Default true. */
+  /** Keep the guest's console, its first 16 MiB, in `run/console.log` of the VM's directory, behind a hole: `readTail` reads it. Default true. */
   readonly console?: boolean;
   /** How to restore. Default `on-demand` on Cloud Hypervisor (as the seed), `copy` on QEMU. */
   readonly restoreMode?: RestoreMode;

@@ -66,6 +66,12 @@ export interface LaunchPlan {
   readonly staleSockets: readonly string[];
   /** Bytes of the largest file the VMM may have to write, disks aside. Files it maps do not count. */
   readonly largestFileBytes: number;
+  /** Where its standard output is appended to, on the host. Default: its log, which is its standard error. */
+  readonly stdout?: string;
+  /** Files on the host that its descriptors from 4 on append to. */
+  readonly descriptors?: readonly string[];
+  /** Files on the host that it opens itself, and appends to. Like all output they are made before the launch, so that they cannot grow without end. */
+  readonly appends?: readonly string[];
   /** Bind the snapshot writable: a QEMU that does not know `rom=off` opens even a privately mapped file for writing. */
   readonly snapshotWritable?: boolean;
 }

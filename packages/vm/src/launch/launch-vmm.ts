@@ -6,6 +6,7 @@ import type {
   VmContext,
 } from "../hypervisor/port.ts";
 import type { Logger } from "../logger.ts";
+import { makeOutputFile } from "../output-file.ts";
 import type { Operation } from "../steps.ts";
 import type { UndoStack } from "../undo.ts";
 import { fileLimit } from "./file-limit.ts";
@@ -50,19 +51,24 @@ export async function launchVmm(options: VmmLaunchOptions): Promise<LaunchedVmm>
   const { signal } = operation;
   const fsize = await fileLimit(config, plan.largestFileBytes);
   const deadline = performance.now() + config.timeouts.launchMs;
-  const held = await operation.step("spawn", () =>
-    spawnHeld({
+  const { stdout, descriptors = [], appends = [] } = plan;
+  const outputs = new Set([layout.host.log, stdout ?? layout.host.log, ...descriptors, ...appends]);
+  const held = await operation.step("spawn", () => {
+    for (const path of outputs) makeOutputFile(path, fsize);
+    return spawnHeld({
       launcher: options.launcher,
       argv: plan.argv,
       logPath: layout.host.log,
+      stdoutPath: stdout,
+      descriptorPaths: descriptors,
       networkNamespace: config.networkNamespace === "none" ? undefined : config.networkNamespace,
       networkDevice: config.network?.tap,
       mountNamespace: layout.isolated,
       binds: options.binds,
       rlimits: { ...RLIMITS, fsize },
       diesWithParent: options.diesWithParent,
-    }),
-  );
+    });
+  });
   const process = watchChild(held.child, held.identity);
   options.onSpawned(process);
   undo.add("stop the hypervisor", () =>

@@ -33,6 +33,10 @@ test("arguments come in the launcher's order, binds only with a mount namespace"
     }),
     ["--rlimit", "core=0", "--", ...argv],
   );
+  const passing = { ...options, mountNamespace: true, binds: [], descriptorPaths: ["/a", "/b"] };
+  assert.deepEqual(launcherArguments(passing).slice(4, 8), [
+    "--mountns", "--descriptors", "2", "--rlimit",
+  ]); // prettier-ignore
   const bound = launcherArguments({ ...options, mountNamespace: false, diesWithParent: true });
   assert.deepEqual(bound.slice(0, 2), ["--die-with-parent", String(process.pid)]);
 });

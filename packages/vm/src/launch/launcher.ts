@@ -19,8 +19,11 @@ export interface LauncherOptions {
   /** Path of the launcher's binary. */
   readonly launcher: string;
   readonly argv: readonly [string, ...string[]];
-  /** File for the VMM's stdout and stderr. */
+  /** File that the VMM's stderr is appended to, and its stdout where that has none of its own. */
   readonly logPath: string;
+  readonly stdoutPath?: string | undefined;
+  /** Files that its descriptors from 4 on append to. */
+  readonly descriptorPaths?: readonly string[] | undefined;
   /** Network namespace: a path, `new`, or undefined to stay. */
   readonly networkNamespace?: string | undefined;
   /** Network device that must exist in that namespace. */
@@ -53,6 +56,8 @@ export function launcherArguments(options: LauncherOptions): string[] {
     for (const bind of options.binds)
       args.push(bind.readonly ? "--bind-ro" : "--bind", bind.source, bind.target);
   }
+  const descriptors = options.descriptorPaths?.length ?? 0;
+  if (descriptors > 0) args.push("--descriptors", String(descriptors));
   for (const [name, value] of Object.entries(options.rlimits))
     args.push("--rlimit", `${name}=${value}`);
   args.push("--", ...options.argv);
@@ -61,16 +66,20 @@ export function launcherArguments(options: LauncherOptions): string[] {
 
 /** Spawns the launcher, held before its first step, and reads the identity of the process that will be the VMM. */
 export async function spawnHeld(options: LauncherOptions): Promise<HeldLaunch> {
-  const log = openSync(options.logPath, "a", 0o600);
+  const { logPath, stdoutPath = logPath, descriptorPaths = [] } = options;
+  const opened: number[] = [];
   let child: ChildProcess;
   try {
+    for (const path of [stdoutPath, logPath, ...descriptorPaths])
+      opened.push(openSync(path, "a", 0o600));
+    const [stdout = "ignore", stderr = "ignore", ...descriptors] = opened;
     child = spawn(options.launcher, launcherArguments(options), {
-      stdio: ["ignore", log, log, "pipe"],
+      stdio: ["ignore", stdout, stderr, "pipe", ...descriptors],
       env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C" },
       cwd: "/",
     });
   } finally {
-    closeSync(log);
+    opened.forEach((file) => closeSync(file));
   }
   await spawned(child, options.launcher);
   const pipe = child.stdio[3] as Duplex | null | undefined;

@@ -19,9 +19,11 @@ test("boot and restore start the same bare process on the VM's sockets", () => {
       "--api-socket",
       "path=/run/virga/vm/api.sock",
       "--event-monitor",
-      "path=/run/virga/vm/events.json",
+      "fd=4",
       "-v",
     ],
+    descriptors: ["/var/lib/virga/vms/a/run/events.json"],
+    stdout: "/var/lib/virga/vms/a/run/console.log",
     staleSockets: ["/var/lib/virga/vms/a/run/api.sock", "/var/lib/virga/vms/a/run/v.sock"],
     largestFileBytes: 128 * 1024 * 1024,
   });

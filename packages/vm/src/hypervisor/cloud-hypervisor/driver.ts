@@ -12,6 +12,9 @@ import { MAX_CONNECTIONS, connectVsock } from "./vsock.ts";
 /** Characters that mean something in an option's value; the fixed path has none of them. */
 const OPTION_CHARACTERS = /[,=[\]"]/u;
 
+/** The first one that a launch plan's files have. */
+const FIRST_DESCRIPTOR = 4;
+
 /** Drives Cloud Hypervisor 53.0 and newer. */
 export const cloudHypervisorDriver: HypervisorDriver = {
   name: "cloud-hypervisor",
@@ -72,12 +75,15 @@ function plan({ build, config, layout }: VmContext): LaunchPlan {
       build.binary,
       "--api-socket",
       `path=${inside.api}`,
-      // A regular file: events are dropped where a reader is slow, and a later process reads it again.
+      // A regular file: events are dropped where a reader is slow, and a later process reads it again. By its descriptor, because it would be emptied by path.
       "--event-monitor",
-      `path=${inside.events}`,
+      `fd=${FIRST_DESCRIPTOR}`,
       // At this level the log tells a guest's power-off from a signal; the events and the exit code are the same.
       "-v",
     ],
+    descriptors: [host.events],
+    // Also the guest's console, for the same reason.
+    ...(config.console && { stdout: host.console }),
     staleSockets: [host.api, host.vsock],
     // A snapshot's memory, where all of it is written.
     largestFileBytes: config.memoryMib * 1024 * 1024,

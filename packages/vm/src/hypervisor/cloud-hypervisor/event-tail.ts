@@ -3,6 +3,7 @@ import type { FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { openPlainFile } from "../../open-plain-file.ts";
+import { outputStart } from "../../output-file.ts";
 import { createEventParser } from "./events.ts";
 import type { VmmEvent } from "./events.ts";
 
@@ -60,12 +61,13 @@ export function tailEvents(path: string, onEvent: (event: VmmEvent) => void): ()
 function createReader(path: string, onEvent: (event: VmmEvent) => boolean): () => void {
   const decoder = new StringDecoder("utf8");
   const parser = createEventParser();
-  let offset = 0;
+  let offset: number | undefined;
   let isReading = false;
   let again = false;
   const readOn = async (): Promise<void> => {
     const file = await openPlainFile(path);
     try {
+      offset ??= await outputStart(file);
       const buffer = Buffer.alloc(PIECE_BYTES);
       for (;;) {
         const { bytesRead } = await file.read(buffer, 0, PIECE_BYTES, offset);

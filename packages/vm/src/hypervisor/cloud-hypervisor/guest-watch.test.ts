@@ -3,6 +3,7 @@ import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { testDirectory } from "../../../test/fake-api.ts";
+import { makeOutputFile } from "../../output-file.ts";
 import { tailEvents } from "./event-tail.ts";
 import { guestEnd, watchGuestEvents } from "./guest-watch.ts";
 
@@ -35,6 +36,16 @@ test("events are reported from the beginning and as they come", async (context) 
     await appendFile(path, written("vm", event));
     assert.equal(await next.promise, event);
   }
+});
+
+test("a hole before the events is passed over", async (context) => {
+  const path = join(await testDirectory(context), "events.json");
+  makeOutputFile(path, 2 ** 40);
+  const next = expectCall<string>();
+  const stop = tailEvents(path, ({ event }) => next.call(event));
+  context.after(stop);
+  await appendFile(path, written("vmm", "starting"));
+  assert.equal(await next.promise, "starting");
 });
 
 test("the file may come later, and its directory too", async (context) => {

@@ -35,7 +35,7 @@ async function snapshotted(context: TestContext, written: Written): Promise<VmCo
     payload: { kernel: host.kernel, initramfs: host.initramfs },
     disks: [{ id: "disk-rootfs", path: host.disk("rootfs") }],
     vsock: { cid: 3, socket: host.vsock },
-    console: { mode: "File", file: host.console },
+    console: { mode: "Tty" },
   };
   await writeFile(join(host.out, "config.json"), JSON.stringify(config));
   await writeFile(join(host.out, "state.json"), written.state ?? stateJson([]));
@@ -65,7 +65,7 @@ test("anonymous memory stays a dense file, and paths become the fixed ones", asy
     payload: { kernel: "/run/virga/vm/kernel" },
     disks: [{ id: "disk-rootfs", path: "/run/virga/vm/rootfs.ext4" }],
     vsock: { cid: 3, socket: "/run/virga/vm/v.sock" },
-    console: { mode: "File", file: "/run/virga/vm/console.log" },
+    console: { mode: "Tty" },
   });
   assert.deepEqual(await outFiles(vm), ["config.json", "memory-ranges", "state.json"]);
 });

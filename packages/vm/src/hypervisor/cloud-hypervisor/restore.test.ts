@@ -31,7 +31,7 @@ async function clone(
     memory: form === "file" ? { size: 0, zones: [zone] } : { size: MIB },
     payload: { kernel: `${fixed}/kernel` },
     vsock: { cid: 3, socket: `${fixed}/v.sock` },
-    console: { mode: "File", file: `${fixed}/console.log` },
+    console: { mode: "Tty" },
   };
   await writeFile(join(source.directory, "config.json"), JSON.stringify(config));
   await writeFile(join(source.directory, "state.json"), "{}");
@@ -73,7 +73,7 @@ test("without a mount namespace a clone gets a configuration of its own", async 
       memory: form === "file" ? { size: 0, zones: [zone] } : { size: MIB },
       payload: { kernel: host.kernel },
       vsock: { cid: 3, socket: host.vsock },
-      console: { mode: "File", file: host.console },
+      console: { mode: "Tty" },
     });
     assert.equal(await readlink(join(directory, "state.json")), join(host.snapshot, "state.json"));
     const ranges = join(directory, "memory-ranges");

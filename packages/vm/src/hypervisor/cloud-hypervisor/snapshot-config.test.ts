@@ -41,13 +41,13 @@ test("every path is moved, everything else stays", () => {
     net: [{ id: "net", tap: "tap0", mac: "02:00:00:00:00:01", host_mac: "02:fc:00:00:00:01" }],
     vsock: { cid: 3, id: "vsock", socket: "/home/user/vm/run/v.sock" },
     serial: { mode: "Null" },
-    console: { mode: "File", file: "/home/user/vm/run/console.log", id: "__console" },
+    console: { mode: "Tty", id: "__console" },
     landlock_enable: false,
   });
   assert.doesNotMatch(JSON.stringify(moved), /\/old\//u);
 });
 
-test("a console that is off gets no file", () => {
+test("a console that is off stays off", () => {
   const config = { ...parseSnapshotConfig(written({ size: 1 })), console: { mode: "Off" } };
   const moved = retargetConfig(config, paths, diskPaths(disks, paths), undefined);
   assert.deepEqual(moved["console"], { mode: "Off" });

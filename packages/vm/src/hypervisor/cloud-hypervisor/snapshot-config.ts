@@ -44,7 +44,7 @@ export function memoryFileOf(config: SnapshotConfig): MemoryFile | undefined {
  */
 export function retargetConfig(
   config: SnapshotConfig,
-  paths: Pick<RunPaths, "kernel" | "vsock" | "console">,
+  paths: Pick<RunPaths, "kernel" | "vsock">,
   diskPath: (deviceId: string) => string,
   memory: MemoryFile | undefined,
 ): SnapshotConfig {
@@ -61,7 +61,9 @@ export function retargetConfig(
   }
   if (isObject(config["vsock"])) result["vsock"] = { ...config["vsock"], socket: paths.vsock };
   if (isObject(config["console"]) && config["console"]["mode"] === "File") {
-    result["console"] = { ...config["console"], file: paths.console };
+    // Of a snapshot that an earlier version published.
+    const { file: _file, ...rest } = config["console"];
+    result["console"] = { ...rest, mode: "Tty" };
   }
   const zone = onlyZone(config);
   if (zone !== undefined) {

@@ -52,7 +52,7 @@ test("a whole VM, every path inside its mount namespace", () => {
     balloon: { size: 0, deflate_on_oom: true },
     vsock: { id: "vsock", cid: 3, socket: `${path}/v.sock` },
     serial: { mode: "Null" },
-    console: { mode: "File", file: `${path}/console.log` },
+    console: { mode: "Tty" },
     pvpanic: true,
   });
 });

@@ -56,7 +56,8 @@ export function vmConfigJson({ config, layout }: VmContext): Record<string, unkn
     ...(config.guestChannel && { vsock: { id: "vsock", cid: GUEST_CID, socket: inside.vsock } }),
     // A serial port costs an exit for each byte; it exists so that a guest that insists on one does not hang.
     serial: { mode: "Null" },
-    console: config.console ? { mode: "File", file: inside.console } : { mode: "Off" },
+    // Its standard output: a file would be emptied when it is opened, and so lose what limits its growth.
+    console: { mode: config.console ? "Tty" : "Off" },
     pvpanic: true,
   };
   const bytes = Buffer.byteLength(JSON.stringify(json));

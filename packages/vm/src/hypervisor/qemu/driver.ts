@@ -62,6 +62,7 @@ function plan(context: VmContext, rest: readonly string[], source?: SnapshotSour
     argv: [context.build.binary, ...rest],
     staleSockets: [host.qmpOperations, host.qmpReads, host.incoming, ...ports],
     largestFileBytes: PIECE_BYTES,
+    ...(context.config.console && { appends: [host.console] }),
     snapshotWritable: source?.mode === "shared" && !context.build.mapsReadOnly,
   };
 }
