@@ -15,7 +15,10 @@ export interface Guest {
 }
 
 /** Milliseconds until the agent of a VM of this kind must have answered. */
-export function readyTimeoutMs(host: Host, accelerator: "kvm" | "tcg"): number {
+export function readyTimeoutMs(
+  host: Pick<Host, "guestTimeoutMs">,
+  accelerator: "kvm" | "tcg",
+): number {
   return host.guestTimeoutMs ?? READY_MS[accelerator];
 }
 

@@ -53,13 +53,20 @@ export function isSilent(error: unknown): boolean {
   );
 }
 
+/** A new machine id. */
+export function newMachineId(): string {
+  return randomBytes(16).toString("hex");
+}
+
 /** What makes a guest itself and no copy of another: fresh entropy, the time, names of its own. */
 export function identityOf(id: string, env: Readonly<Record<string, string>> = {}): GuestInit {
-  return {
-    entropy: randomBytes(256),
-    timeNs: "now",
-    hostname: id,
-    machineId: randomBytes(16).toString("hex"),
-    env,
-  };
+  return identityOfSpec({ hostname: id, machineId: newMachineId(), env });
+}
+
+/** The same for a guest that has its names already: fresh entropy, the time, and who it is. */
+export function identityOfSpec(
+  spec: Required<Pick<GuestInit, "hostname" | "machineId" | "env">>,
+): GuestInit {
+  const { hostname, machineId, env } = spec;
+  return { entropy: randomBytes(256), timeNs: "now", hostname, machineId, env };
 }

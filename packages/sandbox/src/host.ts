@@ -13,8 +13,10 @@ import type { Home } from "./home.ts";
 import { probeMachine } from "./probe-machine.ts";
 import type { OnProgress } from "./progress.ts";
 import { recoverOwned } from "./recover-owned.ts";
+import { recoverSandboxes } from "./life/recover-sandboxes.ts";
 import type { ReadyAssets } from "./setup/ready-cache.ts";
 import type { SetupEvent } from "./setup/setup-options.ts";
+import { recoverSnapshots } from "./snapshots/recover-snapshots.ts";
 import { ensureReady } from "./setup/setup.ts";
 import { DEFAULT_TEMPLATE_CACHE_BYTES, TemplateStore } from "./templates/template-store.ts";
 import { templateCacheBytes } from "./templates/template-cache-bytes.ts";
@@ -49,6 +51,7 @@ interface HostParts {
   readonly onProgress: OnProgress;
   readonly assets: ReadyAssets;
   readonly probes: readonly HypervisorProbe[];
+  readonly catalog: Catalog;
   readonly manager: VmManager;
   readonly templates: TemplateStore;
   readonly guestTimeoutMs: number | undefined;
@@ -62,11 +65,12 @@ export class Host {
   readonly assets: ReadyAssets;
   /** Every way of running VMs here, in the order of preference. */
   readonly probes: readonly HypervisorProbe[];
+  /** Names and relations of what is here. */
+  readonly catalog: Catalog;
   readonly manager: VmManager;
   readonly templates: TemplateStore;
   /** As {@link HostOptions} gave it. */
   readonly guestTimeoutMs: number | undefined;
-  #catalog: Catalog | undefined;
 
   private constructor(parts: HostParts) {
     this.home = parts.home;
@@ -74,6 +78,7 @@ export class Host {
     this.onProgress = parts.onProgress;
     this.assets = parts.assets;
     this.probes = parts.probes;
+    this.catalog = parts.catalog;
     this.manager = parts.manager;
     this.templates = parts.templates;
     this.guestTimeoutMs = parts.guestTimeoutMs;
@@ -114,24 +119,29 @@ export class Host {
       inUse: () => snapshotsInUse(home.vms),
       logger,
     });
-    await timings.measure("recover", () => recoverOwned({ home, manager, logger }));
     const { guestTimeoutMs } = options;
+    const catalog = Catalog.open(home.catalog, { logger });
+    await timings.measure("recover", async () => {
+      await recoverOwned({ home, manager, logger });
+      await recoverSandboxes({ home, manager, logger, catalog, guestTimeoutMs });
+      await recoverSnapshots({ home, logger, catalog });
+    });
     return new Host({
       home,
       logger,
       onProgress,
       assets,
       probes,
+      catalog,
       manager,
       templates,
       guestTimeoutMs,
     });
   }
 
-  /** Names, relations and intents of what is here, opened by its first use: `UNSUPPORTED` and `IO_ERROR` as `Catalog.open`. */
-  get catalog(): Catalog {
-    this.#catalog ??= Catalog.open(this.home.catalog, { logger: this.logger });
-    return this.#catalog;
+  /** Itself: what only uses sandboxes may have less. */
+  async host(): Promise<Host> {
+    return this;
   }
 
   /** The way to run VMs here: of the hypervisor asked for, else the best one. `UNSUPPORTED` tells why there is none. */

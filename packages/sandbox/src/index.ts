@@ -59,7 +59,9 @@ export type {
 } from "./commands/run-options.ts";
 export { SandboxProcess } from "./commands/sandbox-process.ts";
 export { SandboxTerminal, type TerminalOptions } from "./commands/sandbox-terminal.ts";
-export { Sandbox } from "./sandbox.ts";
+export type { SandboxInfo } from "./life/sandbox-info.ts";
+export type { SandboxState } from "./life/sandbox-state.ts";
+export { Sandbox, type ConnectOptions, type SnapshotOptions } from "./sandbox.ts";
 export type { SandboxOptions } from "./sandbox-options.ts";
 export type { Reference } from "./snapshots/references.ts";
 export type { SnapshotInfo } from "./snapshots/snapshot-info.ts";

@@ -4,14 +4,11 @@ import { bootGuest } from "./boot-guest.ts";
 import type { Guest } from "./boot-guest.ts";
 import { agentOf } from "./guest-agent.ts";
 import type { Host } from "./host.ts";
-import { clonedUpper, disksOf, freshUpper, removeUpper, upperPath } from "./sandbox-disks.ts";
+import { clonedUpper, disksOf, freshUpper, upperPath } from "./sandbox-disks.ts";
 import { buildTemplate } from "./templates/build-template.ts";
 import type { TemplatePlan } from "./templates/template-plan.ts";
 import type { TemplateUse } from "./templates/template-store.ts";
 import { Timings } from "./timings.ts";
-
-/** Takes back one step. */
-export type Undo = () => Promise<void> | void;
 
 /** How to make the guest of a sandbox. */
 export interface MakeGuestOptions {
@@ -21,11 +18,9 @@ export interface MakeGuestOptions {
   readonly accelerator: "kvm" | "tcg";
   readonly timings: Timings;
   readonly signal: AbortSignal | undefined;
-  /** Where to register what must be undone when the sandbox ends, the last first. The VM itself is the caller's. */
-  readonly undo: Undo[];
 }
 
-/** Boots the guest, without a template. */
+/** Boots the guest, without a template. Its disk stays when that fails: it goes with the sandbox. */
 export async function bootCold(options: MakeGuestOptions): Promise<Guest> {
   const { host, plan, id, timings, signal, accelerator } = options;
   const disks = await ownDisks(options, (diskMib, upper) =>
@@ -36,19 +31,20 @@ export async function bootCold(options: MakeGuestOptions): Promise<Guest> {
 
 /** Restores the guest from its template, which is made first where there is none. A damaged template is made anew, once. */
 export async function restoreClone(options: MakeGuestOptions): Promise<Guest> {
-  const { host, plan, timings, undo } = options;
+  const { host, plan, timings } = options;
   for (let attempt = 1; ; attempt++) {
     const use = await timings.measure("template", () => ensureTemplate(options));
     try {
       if (use.built) await timings.measure("prune", () => host.templates.prune());
-      const guest = await timings.measure("create", () => restoreFrom(use, options));
-      undo.unshift(() => use.release());
-      return guest;
+      // From the moment it lives, its record keeps the template from being dropped.
+      return await timings.measure("create", () => restoreFrom(use, options));
     } catch (error) {
       use.release();
       if (attempt > 1 || !isVirgaError(error) || error.code !== "SNAPSHOT_INVALID") throw error;
       host.logger.warn({ template: plan.key, error }, "a damaged template; making it anew");
       await host.templates.drop(plan.key);
+    } finally {
+      use.release();
     }
   }
 }
@@ -82,13 +78,12 @@ async function restoreFrom(use: TemplateUse, options: MakeGuestOptions): Promise
 
 /** The disks of a sandbox whose image has a base, its own one made by `make`; it goes with the sandbox. */
 async function ownDisks(
-  { host, plan, id, timings, undo }: MakeGuestOptions,
+  { host, plan, id, timings }: MakeGuestOptions,
   make: (diskMib: number, upper: string) => Promise<void>,
 ): Promise<{ readonly disks?: readonly DiskConfig[] }> {
   if (plan.disks === undefined) return {};
   const { base, diskMib } = plan.disks;
   const upper = upperPath(host.home, id);
-  undo.unshift(() => removeUpper(host.home, id));
   await timings.measure("disk", () => make(diskMib, upper));
   return { disks: disksOf(base, upper) };
 }

@@ -17,6 +17,12 @@ const DEFAULT_DISK_MIB = 10 * 1024;
 
 /** What sandbox to make. Everything has a default. */
 export interface SandboxOptions {
+  /** A label of the user's, unique in the state directory: up to 63 of a-z, 0-9 and `-`. Default: none, the id names it. */
+  readonly name?: string;
+  /** Whether it goes with this process, however that ends. Default false: it stays until it is destroyed. */
+  readonly ephemeral?: boolean;
+  /** Name or id of a snapshot to go on from. Then it is what that was; the options that describe it may be left out, and must not contradict. */
+  readonly snapshot?: string;
   /** Name or digest of an image. Default `busybox`, which is built in. */
   readonly image?: string;
   /** Default `auto`: Cloud Hypervisor, then QEMU with KVM, then QEMU by emulation: the first that works. */
@@ -45,6 +51,9 @@ export interface SandboxOptions {
 }
 
 const KNOWN: Readonly<Record<keyof SandboxOptions, true>> = {
+  name: true,
+  ephemeral: true,
+  snapshot: true,
   image: true,
   hypervisor: true,
   vcpus: true,

@@ -1,5 +1,4 @@
 import type {
-  AgentClient,
   CallOptions,
   GuestFiles,
   GuestPort,
@@ -7,127 +6,127 @@ import type {
   GuestStats,
   ProcessTarget,
 } from "@virga/guest";
-import type { Logger, Vm } from "@virga/vm";
-import { readyTimeoutMs } from "./boot-guest.ts";
-import type { Guest } from "./boot-guest.ts";
+import { VirgaError } from "@virga/vm";
+import type { Vm } from "@virga/vm";
+import type { SandboxRow } from "./catalog/rows.ts";
 import type { ForwardOptions, PortForward } from "./commands/forward-port.ts";
 import { GuestCommands } from "./commands/guest-commands.ts";
 import type { SandboxAttachOptions } from "./commands/guest-commands.ts";
 import type { RunOptions, RunResult, SpawnOptions } from "./commands/run-options.ts";
 import type { SandboxProcess } from "./commands/sandbox-process.ts";
 import type { SandboxTerminal, TerminalOptions } from "./commands/sandbox-terminal.ts";
-import { identityOf } from "./guest-agent.ts";
 import { checkCopy, copyInto } from "./copy-into.ts";
-import { homePaths } from "./home.ts";
-import { Host } from "./host.ts";
-import { ensureImage } from "./images/ensure-image.ts";
-import { keepImage } from "./images/image.ts";
-import type { Image } from "./images/image.ts";
-import { bootCold, restoreClone } from "./make-guest.ts";
-import type { Undo } from "./make-guest.ts";
-import { ownVm } from "./owner-record.ts";
-import { newSandboxId } from "./sandbox-id.ts";
-import { resolveSandboxOptions } from "./sandbox-options.ts";
+import { openAccess } from "./life/access.ts";
+import type { Access, AccessOptions } from "./life/access.ts";
+import { createSandbox } from "./life/create-sandbox.ts";
+import type { CreatedSandbox } from "./life/create-sandbox.ts";
+import { destroySandbox } from "./life/destroy-sandbox.ts";
+import { forkSandbox } from "./life/fork-sandbox.ts";
+import type { ForkOptions } from "./life/fork-sandbox.ts";
+import { GuestLink } from "./life/guest-link.ts";
+import type { LifeOptions } from "./life/operate.ts";
+import { pauseSandbox } from "./life/pause-sandbox.ts";
+import { resumeSandbox } from "./life/resume-sandbox.ts";
+import { sandboxInfo, wholeSandboxInfo } from "./life/sandbox-info.ts";
+import type { SandboxInfo } from "./life/sandbox-info.ts";
+import { stateError } from "./life/sandbox-state.ts";
+import { suspendSandbox } from "./life/suspend-sandbox.ts";
+import { takeSnapshot } from "./life/take-snapshot.ts";
+import type { TakeSnapshotOptions } from "./life/take-snapshot.ts";
 import type { SandboxOptions } from "./sandbox-options.ts";
-import { planTemplate } from "./templates/template-plan.ts";
+import { snapshotInfo } from "./snapshots/snapshot-info.ts";
+import type { SnapshotInfo } from "./snapshots/snapshot-info.ts";
 import { Timings } from "./timings.ts";
-import { destroyedError, explainLoss, isAborted, isLoss, whileAlive } from "./vm-death.ts";
+import { destroyedError, explainLoss, isAborted, isLoss } from "./vm-death.ts";
 
-interface SandboxParts extends Guest {
-  readonly env: Readonly<Record<string, string>>;
-  readonly image: Image;
+interface SandboxParts {
+  readonly access: Access;
+  readonly row: SandboxRow;
+  readonly vm: Vm | undefined;
   readonly timings: Timings;
-  readonly logger: Logger;
-  /** Undoes what was done before the VM, the last first. */
-  readonly undo: readonly Undo[];
+}
+
+/** How to take a snapshot. */
+export type SnapshotOptions = Pick<TakeSnapshotOptions, "name" | "signal" | "timings">;
+
+/** How to reach sandboxes that are there. */
+export interface ConnectOptions extends AccessOptions {
+  /** Default: this machine, opened for these sandboxes alone. */
+  readonly host?: Access;
 }
 
 /**
- * A microVM to run commands in. Its life is bound to this process: `destroy()` (or `await using`) ends it, and when this process is killed, the next one that
- * opens a host here removes it.
+ * A microVM to run commands in. It outlives the process that made it, unless that was asked for (`ephemeral`), and any process can use it: `Sandbox.connect`.
+ * `destroy()` (or `await using`) ends it.
  */
 export class Sandbox implements AsyncDisposable {
   readonly id: string;
-  readonly vm: Vm;
+  /** As it was given; null for none. */
+  readonly name: string | null;
   /** How long each step took until it was ready. */
   readonly timings: Timings;
-  readonly #agent: AgentClient;
-  readonly #undo: readonly Undo[];
+  readonly #access: Access;
+  readonly #row: SandboxRow;
+  readonly #link: GuestLink;
   readonly #commands: GuestCommands;
   #destroying: Promise<void> | undefined;
   /** From the first call of `destroy()` on: what was under way ends by it, and nothing begins any more. */
   #isOver = false;
 
-  private constructor(parts: SandboxParts) {
-    this.vm = parts.vm;
-    this.id = parts.vm.id;
-    this.timings = parts.timings;
-    this.#agent = parts.agent;
+  private constructor({ access, row, vm, timings }: SandboxParts) {
+    this.id = row.id;
+    this.name = row.name;
+    this.timings = timings;
+    this.#access = access;
+    this.#row = row;
+    this.#link = new GuestLink(access, row.id, vm);
     this.#commands = new GuestCommands({
-      agent: (what) => {
-        this.#checkAlive(what);
-        return parts.agent;
+      agent: async (what) => {
+        await this.#check(what);
+        return this.#link.agent;
       },
-      image: parts.image,
-      env: parts.env,
+      image: row.spec,
+      env: row.spec.env,
       explain: (what, error, signal) => this.#explain(what, error, signal),
-      logger: parts.logger,
+      logger: access.logger,
     });
-    this.#undo = [() => this.#commands.close(), ...parts.undo];
   }
 
   /**
-   * Makes a sandbox: a clone of the template of its kind, which is made first where there is none yet, or a cold boot. A failure leaves nothing behind.
-   * `INVALID_CONFIG`, `NOT_FOUND` and `UNSUPPORTED` for options that cannot be met, `SETUP_NEEDED` with the command to run where this machine lacks something.
+   * Makes a sandbox: a clone of the template of its kind, which is made first where there is none yet, or a cold boot, or a clone of a snapshot. A failure leaves
+   * nothing behind. `INVALID_CONFIG`, `NOT_FOUND` and `UNSUPPORTED` for options that cannot be met, `VM_EXISTS` for a name that is taken, `SETUP_NEEDED` with the
+   * command to run where this machine lacks something.
    */
   static async create(options: SandboxOptions = {}): Promise<Sandbox> {
-    const { signal, timings = new Timings() } = options;
-    const resolved = resolveSandboxOptions(options);
-    const { vcpus, memoryMib, diskMib, hypervisor, cold } = resolved;
-    const image = await ensureImage(resolved.image, {
-      ...hostOptions(options),
-      home: options.host?.home ?? homePaths(),
-    });
-    const host = options.host ?? (await Host.open({ ...hostOptions(options), timings }));
-    const probe = host.choose(hypervisor);
-    const shape = { image, diskMib, vcpus, memoryMib, hypervisor: probe };
-    const plan = await planTemplate(host, shape);
-    const env = { ...image.environment, ...options.env };
-    const id = newSandboxId();
-    const undo: Undo[] = [];
-    try {
-      undo.unshift(await keepImage(image, host.home.images, signal));
-      const ownership = await ownVm(host.home, id, "sandbox");
-      // A VM that could not be destroyed keeps its record: the next process tries again.
-      undo.unshift(async () => {
-        if (host.manager.get(id) === undefined) await ownership.release();
-      });
-      const making = { host, plan, id, timings, signal, accelerator: probe.accelerator, undo };
-      const guest = await (cold ? bootCold(making) : restoreClone(making));
-      undo.unshift(
-        () => guest.agent.close(),
-        () => guest.vm.destroy(),
-      );
-      await timings.measure("init", () =>
-        whileAlive(
-          guest.vm,
-          "initialise the guest",
-          guest.agent.init(identityOf(id, env), {
-            connectTimeoutMs: readyTimeoutMs(host, probe.accelerator),
-            ...(signal && { signal }),
-          }),
-        ),
-      );
-      return new Sandbox({ ...guest, env, image, timings, logger: host.logger, undo });
-    } catch (error) {
-      await unwind(undo).catch((failure: unknown) =>
-        host.logger.error(
-          { vm: id, error: failure },
-          "cannot remove a sandbox that failed to start",
-        ),
-      );
-      throw error;
-    }
+    const { timings = new Timings() } = options;
+    return Sandbox.#of(await createSandbox({ ...options, timings }));
+  }
+
+  /** A sandbox that is there, by its id, its name, or the beginning of its id; whatever its state. `VM_NOT_FOUND` where there is none. */
+  static async connect(idOrName: string, options: ConnectOptions = {}): Promise<Sandbox> {
+    const access = options.host ?? (await openAccess(options));
+    const row = access.catalog.sandboxes.find(idOrName);
+    return new Sandbox({ access, row, vm: undefined, timings: new Timings() });
+  }
+
+  /** Tells of every sandbox of the state directory, the oldest first. */
+  static async list(options: ConnectOptions = {}): Promise<SandboxInfo[]> {
+    const access = options.host ?? (await openAccess(options));
+    return Promise.all(access.catalog.sandboxes.list().map((row) => sandboxInfo(access, row)));
+  }
+
+  /** The VM it was last seen in. `INVALID_STATE` when there is none: it is suspended, or was not used here yet. */
+  get vm(): Vm {
+    const vm = this.#link.lastVm;
+    if (vm === undefined) throw stateError(this.#row, "unknown", "give its VM");
+    return vm;
+  }
+
+  /** What is known of it now. `VM_DESTROYED` when it is gone. */
+  async info(): Promise<SandboxInfo> {
+    const row = this.#access.catalog.sandboxes.get(this.id);
+    if (row === undefined) throw destroyedError(this.id, "tell of the sandbox");
+    return wholeSandboxInfo(this.#access, row);
   }
 
   /**
@@ -191,7 +190,7 @@ export class Sandbox implements AsyncDisposable {
 
   /** The files of the sandbox: read, write, list, watch and change them, as any of its users. Errors are those of `@virga/guest`. */
   get files(): GuestFiles {
-    return this.#agent.files;
+    return this.#link.agent.files;
   }
 
   /** Copies a file or a directory of this machine into the guest. */
@@ -201,12 +200,55 @@ export class Sandbox implements AsyncDisposable {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
     await checkCopy({ source, destination });
-    this.#checkAlive(`copy ${source}`);
+    await this.#check(`copy ${source}`);
     try {
-      await copyInto(this.#agent.files, { source, destination }, options.signal);
+      await copyInto(this.#link.agent.files, { source, destination }, options.signal);
     } catch (error) {
       throw await this.#explain(`copy ${source}`, error, options.signal);
     }
+  }
+
+  /**
+   * Stops it where it stands; it stays in memory. What runs in it is frozen, so that it can be snapshotted, forked and suspended as it is. `GUEST_NOT_FROZEN` when a
+   * process cannot be frozen: then all go on. Legal for a running sandbox.
+   */
+  async pause(options: LifeOptions = {}): Promise<void> {
+    await this.#before();
+    await pauseSandbox(this.#access, this.id, options);
+  }
+
+  /**
+   * Writes it to the disk and frees its memory; a reboot of this machine does not matter then. A failure lets it go on as it was. Legal for a running or paused
+   * sandbox.
+   */
+  async suspend(options: LifeOptions = {}): Promise<void> {
+    await this.#before();
+    await suspendSandbox(this.#access, this.id, options);
+  }
+
+  /** Lets it go on where it stood. Legal for a paused or suspended sandbox; a failure leaves it so. */
+  async resume(options: LifeOptions = {}): Promise<void> {
+    await resumeSandbox(this.#access, this.id, options);
+  }
+
+  /**
+   * Keeps this moment of it: memory, devices, disk. It stands still shortly and goes on; a paused one stays paused. `Sandbox.create({ snapshot })` makes sandboxes of
+   * it. A failure leaves no snapshot. Legal for a running or paused sandbox.
+   */
+  async snapshot(options: SnapshotOptions = {}): Promise<SnapshotInfo> {
+    await this.#before();
+    const row = await takeSnapshot(this.#access, this.id, { ...options, kind: "snapshot" });
+    return snapshotInfo(this.#access, row);
+  }
+
+  /**
+   * Makes clones of it while it goes on: what runs in it runs on in each of them, as a machine of its own. All of them, or none when one fails. Legal for a running or
+   * paused sandbox.
+   */
+  async fork(count = 1, options: ForkOptions = {}): Promise<Sandbox[]> {
+    await this.#before();
+    const forks = await forkSandbox(this.#access, this.id, count, options);
+    return Promise.all(forks.map((fork) => Sandbox.#of(fork)));
   }
 
   /** Tells why the VM ended, where that is what an error of a stream or of `exited` comes from; else gives the error back. */
@@ -214,10 +256,10 @@ export class Sandbox implements AsyncDisposable {
     return this.#explain(what, error, undefined);
   }
 
-  /** Ends the sandbox and removes everything of it. Resolves also when that was done before. */
-  async destroy(): Promise<void> {
+  /** Ends the sandbox and removes everything of it, whatever its state. Resolves also when that was done before. */
+  async destroy(options: LifeOptions = {}): Promise<void> {
     this.#isOver = true;
-    this.#destroying ??= unwind(this.#undo).catch((error: unknown) => {
+    this.#destroying ??= this.#destroy(options).catch((error: unknown) => {
       // It may be tried again, as a VM's destroy may.
       this.#destroying = undefined;
       throw error;
@@ -229,8 +271,26 @@ export class Sandbox implements AsyncDisposable {
     await this.destroy();
   }
 
-  #checkAlive(what: string): void {
+  async #destroy(options: LifeOptions): Promise<void> {
+    await this.#commands.close();
+    await this.#link.agent.close();
+    await destroySandbox(this.#access, this.id, options);
+  }
+
+  static async #of({ host, row, guest, timings }: CreatedSandbox): Promise<Sandbox> {
+    await guest.agent.close();
+    return new Sandbox({ access: host, row, vm: guest.vm, timings });
+  }
+
+  /** No connection of ours is to be caught in what is saved. */
+  async #before(): Promise<void> {
+    if (this.#isOver) throw destroyedError(this.id, "use the sandbox");
+    await this.#link.agent.reset();
+  }
+
+  async #check(what: string): Promise<void> {
     if (this.#isOver) throw destroyedError(this.id, what);
+    await this.#link.vm(what);
   }
 
   async #explain(what: string, error: unknown, signal: AbortSignal | undefined): Promise<unknown> {
@@ -238,20 +298,19 @@ export class Sandbox implements AsyncDisposable {
     if (this.#isOver && signal?.aborted !== true && (isAborted(error) || isLoss(error))) {
       return destroyedError(this.id, what, error);
     }
-    return explainLoss(this.vm, what, error);
+    if (!isLoss(error)) return error;
+    // By another process.
+    const row = this.#access.catalog.sandboxes.get(this.id);
+    if (row === undefined || row.phase === "destroying") {
+      return destroyedError(this.id, what, error);
+    }
+    if (row.phase === "suspended") return suspendedMeanwhile(row, what, error);
+    const vm = this.#link.lastVm;
+    return vm === undefined ? error : explainLoss(vm, what, error);
   }
 }
 
-async function unwind(undo: readonly Undo[]): Promise<void> {
-  for (const step of undo) await step();
-}
-
-function hostOptions(options: SandboxOptions): Parameters<typeof Host.open>[0] {
-  const { logger, onProgress, onSetup, signal } = options;
-  return {
-    ...(logger && { logger }),
-    ...(onProgress && { onProgress }),
-    ...(onSetup && { onSetup }),
-    signal,
-  };
+function suspendedMeanwhile(row: SandboxRow, what: string, cause: unknown): VirgaError {
+  const { code, message, details, hint } = stateError(row, "suspended", what);
+  return new VirgaError(code, message, { cause, details, ...(hint !== undefined && { hint }) });
 }

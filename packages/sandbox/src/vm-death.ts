@@ -56,7 +56,8 @@ export function destroyedError(id: string, what: string, cause?: unknown): Virga
   });
 }
 
-async function deathOf(vm: Vm, what: string, cause: unknown): Promise<VirgaError> {
+/** The error of a call to a VM that has ended. */
+export async function deathOf(vm: Vm, what: string, cause?: unknown): Promise<VirgaError> {
   if (vm.state === "stopped") {
     return destroyedError(vm.id, what, cause);
   }

@@ -64,7 +64,13 @@ describe("sandboxes on QEMU", { skip: qemuMissing() }, () => {
       assert.equal((await sandbox.run(["uname"])).stdout, "Linux\n");
       assert.equal((await sandbox.vm.info()).restore, undefined);
       assert.deepEqual(await templatesOf(host), []);
-      assert.deepEqual(Object.keys(timings.toJSON()), ["create", "boot", "init"]);
+      assert.deepEqual(Object.keys(timings.toJSON()), [
+        "row",
+        "directory",
+        "create",
+        "boot",
+        "init",
+      ]);
     }));
 
   test("what a killed process leaves is removed by the next host, and nothing else", (t) =>
@@ -74,7 +80,8 @@ describe("sandboxes on QEMU", { skip: qemuMissing() }, () => {
         import { Sandbox } from "@virga/sandbox";
         import { testHost } from ${JSON.stringify(new URL("test-host.ts", import.meta.url).href)};
         const host = await testHost(${JSON.stringify(place)});
-        const sandbox = await Sandbox.create({ ...${JSON.stringify(qemu)}, host, cold: true });
+        const options = { ...${JSON.stringify(qemu)}, host, cold: true, ephemeral: true };
+        const sandbox = await Sandbox.create(options);
         console.log(sandbox.vm.pid);
         setInterval(() => {}, 1000);`;
       const child = spawn(

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { patientMs } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import { Host, ensureReady, homePaths, openHome } from "@virga/sandbox";
 import type { Home, HostOptions } from "@virga/sandbox";
+import { Catalog } from "../src/catalog/catalog.ts";
 
 /** A home of a test's own. */
 export async function testHome(place: TestPlace): Promise<Home> {
@@ -25,7 +27,16 @@ export async function testHost(place: TestPlace, options: HostOptions = {}): Pro
 /** Fails unless nothing is left of any VM in this home. */
 export async function checkNoVm(home: Home): Promise<void> {
   const vms = (await readdir(home.vms)).filter((name) => name !== ".builds");
-  const owners = await readdir(join(home.state, "owners"));
-  const disks = await readdir(home.disks);
-  assert.deepEqual({ vms, owners, disks }, { vms: [], owners: [], disks: [] });
+  const owners = existsSync(join(home.state, "owners"))
+    ? await readdir(join(home.state, "owners"))
+    : [];
+  const [disks, sandboxes, snapshots] = await Promise.all(
+    [home.disks, home.sandboxes, home.snapshots].map((directory) => readdir(directory)),
+  );
+  using catalog = Catalog.open(home.catalog);
+  const rows = [...catalog.sandboxes.list(), ...catalog.snapshots.list()];
+  assert.deepEqual(
+    { vms, owners, disks, sandboxes, snapshots, rows },
+    { vms: [], owners: [], disks: [], sandboxes: [], snapshots: [], rows: [] },
+  );
 }

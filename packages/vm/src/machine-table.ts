@@ -51,6 +51,7 @@ export class MachineTable {
   }
 
   delete(machine: Machine): void {
-    this.#machines.delete(machine.id);
+    // Another one may have taken its place.
+    if (this.#machines.get(machine.id) === machine) this.#machines.delete(machine.id);
   }
 }

@@ -241,6 +241,8 @@ export class VmManager {
     signal: AbortSignal | undefined,
   ): Promise<Vm> {
     const id = config.sandboxId;
+    // Its place may be free: another process may have destroyed that one.
+    await this.#forgetReplaced(id, config.vmDirectory);
     const machine = await this.#table.start(id, async () => {
       const driver = this.#driver(config.hypervisor);
       const build = await identifyBuild(

@@ -106,6 +106,15 @@ export class Vm implements AsyncDisposable {
   }
 
   /**
+   * Learns whether another process has paused or resumed it meanwhile, from its hypervisor, or from its record where that does not answer; then `state` tells. Legal
+   * in every state.
+   */
+  async refresh(): Promise<VmState> {
+    await this.#machine.refresh();
+    return this.#machine.state;
+  }
+
+  /**
    * A byte stream to the agent in the guest. Retries while the guest does not listen yet; `TIMEOUT` after `timeoutMs`, `CAPACITY` when all connections
    * are in use for that long. Legal in state `running`.
    */

@@ -76,6 +76,8 @@ async function makeSandbox(
     memoryMib,
     ...(diskMib !== undefined && { diskMib }),
     cold,
+    // It goes also when this process is killed.
+    ephemeral: true,
     timings,
     signal,
     onProgress: (message) => progress.show(message),

@@ -1,4 +1,4 @@
-import type { HypervisorName, MemoryForm, RestoreMode } from "@virga/vm";
+import type { HypervisorName, MemoryForm, RestoreMode, SnapshotMemory } from "@virga/vm";
 
 /** What the rule decides upon. */
 export interface RestoreFacts {
@@ -8,6 +8,8 @@ export interface RestoreFacts {
   /** Whether VMMs run as a user who does not own the template's file. */
   readonly jailed: boolean;
   readonly balloon: boolean;
+  /** How the snapshot of a sandbox holds its memory; undefined for a template, which is made as its clones need it. */
+  readonly snapshotForm?: SnapshotMemory["form"];
 }
 
 /** How templates are made and clones restored, and why. */
@@ -23,8 +25,15 @@ export interface RestoreDecision {
  * grow (Cloud Hypervisor): with one, each clone has memory of its own.
  */
 export function decideRestore(facts: RestoreFacts): RestoreDecision {
-  const { hypervisor, balloon, jailed } = facts;
+  const { hypervisor, balloon, jailed, snapshotForm } = facts;
   if (hypervisor === "cloud-hypervisor") {
+    if (snapshotForm === "ranges" && !balloon) {
+      return {
+        memoryForm: "anonymous",
+        mode: "copy",
+        reason: "copied: this snapshot's memory is no file that clones can map",
+      };
+    }
     if (balloon) {
       return {
         memoryForm: "anonymous",

@@ -12,7 +12,7 @@ import type { TemplateParts } from "./template-key.ts";
 const KERNEL_ARGUMENTS = ["quiet"] as const;
 
 /** A busy host, or an emulated one, may take long to start a hypervisor; one that is thrown away need not end gently. */
-const TIMEOUTS = {
+export const VM_TIMEOUTS = {
   launchMs: 30_000,
   callMs: 30_000,
   shutdownMs: 2_000,
@@ -85,7 +85,7 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
     memoryMib,
     memoryForm: restore.memoryForm,
     balloon,
-    timeouts: TIMEOUTS,
+    timeouts: VM_TIMEOUTS,
   };
   return {
     key,

@@ -1,0 +1,13 @@
+import type { Logger, VmManager } from "@virga/vm";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Home } from "../home.ts";
+
+/** What it takes to use and recover sandboxes that are there. Makes no VM. */
+export interface LifeTools {
+  readonly home: Home;
+  readonly logger: Logger;
+  readonly catalog: Catalog;
+  readonly manager: VmManager;
+  /** Milliseconds a guest may take until it answers; undefined for what is usual. */
+  readonly guestTimeoutMs: number | undefined;
+}

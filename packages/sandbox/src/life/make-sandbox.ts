@@ -1,0 +1,141 @@
+import { mkdir } from "node:fs/promises";
+import { errorText, tryLock } from "@virga/vm";
+import type { HeldLock } from "@virga/vm";
+import { readyTimeoutMs } from "../boot-guest.ts";
+import type { Guest } from "../boot-guest.ts";
+import type { SandboxRow, SandboxSpec } from "../catalog/rows.ts";
+import { identityOfSpec } from "../guest-agent.ts";
+import type { Host } from "../host.ts";
+import { thisOwner } from "../owner-alive.ts";
+import { sandboxPaths } from "../sandbox-lock.ts";
+import type { Timings } from "../timings.ts";
+import { destroyedError, whileAlive } from "../vm-death.ts";
+import { endVm } from "./end-vm.ts";
+import { LifeOperation } from "./life-operation.ts";
+import { removeSandbox } from "./remove-sandbox.ts";
+
+/** Whose row to write. */
+export interface NewSandbox {
+  readonly id: string;
+  readonly name: string | null;
+  readonly spec: SandboxSpec;
+  readonly parent: string | null;
+  readonly snapshot: string | null;
+}
+
+/** What sandbox to make. */
+export interface MakeSandboxOptions {
+  readonly host: Host;
+  /** As {@link newRow} made it. */
+  readonly row: SandboxRow;
+  /** Whether the row is in the catalogue already. Default false. */
+  readonly isInserted?: boolean;
+  /** Called in the transaction that adds its row. */
+  readonly onInsert?: () => void;
+  /** Whether it dies with this process. */
+  readonly ephemeral: boolean;
+  readonly timings: Timings;
+  readonly signal: AbortSignal | undefined;
+  /** Makes its disk and its VM, whose guest waits to be told who it is. */
+  readonly makeGuest: (operation: LifeOperation) => Promise<Guest>;
+}
+
+/** The row of a sandbox that this process begins to make. */
+export function newRow(sandbox: NewSandbox): SandboxRow {
+  return {
+    ...sandbox,
+    phase: "creating",
+    pendingThaw: "none",
+    owner: thisOwner(),
+    suspended: null,
+    intent: { kind: "create" },
+    createdAt: new Date().toISOString(),
+    timings: {},
+  };
+}
+
+/** A sandbox that is whole, but nobody's yet. */
+export interface MadeSandbox {
+  readonly guest: Guest;
+  readonly timings: Timings;
+  /** Its row as {@link keep} leaves it. */
+  readonly row: SandboxRow;
+  /** Within a transaction, or as one: makes it stay. `VM_DESTROYED` when somebody destroyed it meanwhile. */
+  keep(): void;
+  /** To be called when it is kept. */
+  release(): void;
+  /** Removes it again. */
+  remove(): Promise<void>;
+}
+
+/** Makes a sandbox up to the point where it only has to be kept. A failure leaves nothing behind; so does the death of this process before that. */
+export async function makeSandbox(options: MakeSandboxOptions): Promise<MadeSandbox> {
+  const { host, row, ephemeral, timings, signal } = options;
+  const { id, spec, owner } = row;
+  const { catalog, home, logger } = host;
+  const operation = new LifeOperation(id, "create", timings);
+  let lock: HeldLock | undefined;
+  const remove = async (): Promise<void> => {
+    try {
+      await endVm(host, id);
+      await removeSandbox(host, id);
+    } finally {
+      lock?.release();
+    }
+  };
+  if (options.isInserted !== true) {
+    await operation.step("row", () =>
+      catalog.transaction(() => {
+        options.onInsert?.();
+        catalog.sandboxes.insert(row);
+      }),
+    );
+  }
+  try {
+    const paths = sandboxPaths(home, id);
+    await operation.step("directory", async () => {
+      await mkdir(paths.directory, { mode: 0o700 });
+      lock = tryLock(paths.lock);
+      if (lock === undefined) throw destroyedError(id, "make the sandbox");
+    });
+    const guest = await operation.whole("guest", () => options.makeGuest(operation));
+    await operation.step("init", () => tellWhoItIs(host, guest, spec, signal));
+    const kept = {
+      phase: "live",
+      owner: ephemeral ? owner : null,
+      intent: null,
+      timings: timings.toJSON(),
+    } as const;
+    return {
+      guest,
+      timings,
+      row: { ...row, ...kept },
+      keep: () => catalog.sandboxes.update(id, kept),
+      release: () => lock?.release(),
+      remove: async () => {
+        await guest.agent.close();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove().catch((failure: unknown) => {
+      // Its row stays, and with it whoever comes next removes it.
+      const text = errorText(failure);
+      logger.error({ sandbox: id, error: text }, "cannot remove a sandbox that failed to start");
+    });
+    throw error;
+  }
+}
+
+async function tellWhoItIs(
+  host: Host,
+  { vm, agent }: Guest,
+  spec: SandboxSpec,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const init = agent.init(identityOfSpec(spec), {
+    connectTimeoutMs: readyTimeoutMs(host, spec.accelerator),
+    ...(signal && { signal }),
+  });
+  await whileAlive(vm, "initialise the guest", init);
+}

@@ -1,0 +1,76 @@
+import type { Vm } from "@virga/vm";
+import { errorText } from "@virga/vm";
+import { lockSandbox } from "../sandbox-lock.ts";
+import { Timings } from "../timings.ts";
+import { LifeOperation } from "./life-operation.ts";
+import type { LifeTools } from "./life-tools.ts";
+import { checkState } from "./sandbox-state.ts";
+import type { SandboxState } from "./sandbox-state.ts";
+import { settleSandbox } from "./settle-sandbox.ts";
+import type { SettledSandbox } from "./settle-sandbox.ts";
+
+/** How long another operation on the same sandbox may take: the longest writes all of a guest's memory. */
+const LOCK_MS = 600_000;
+
+/** Options of an operation on a sandbox. */
+export interface LifeOptions {
+  /** Counts until the operation is done, not after. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where to note how long each step took. */
+  readonly timings?: Timings;
+}
+
+/** What an operation is, and where it is legal. */
+export interface LifePlan {
+  /** As in `pause`: part of "Cannot pause the sandbox". */
+  readonly name: string;
+  readonly legal: readonly SandboxState[];
+}
+
+/** An operation at work, on a settled sandbox in a legal state. */
+export interface AtWork extends SettledSandbox {
+  readonly operation: LifeOperation;
+  readonly timings: Timings;
+}
+
+/**
+ * Runs one operation on a sandbox: after those of other processes, under its lock, on a settled sandbox in a legal state. Where it fails, what it left is settled
+ * as if its process had died there.
+ */
+export async function operate<T>(
+  tools: LifeTools,
+  id: string,
+  plan: LifePlan,
+  options: LifeOptions,
+  body: (work: AtWork) => Promise<T>,
+): Promise<T> {
+  const { signal, timings = new Timings() } = options;
+  const { home, logger } = tools;
+  const operation = new LifeOperation(id, plan.name, timings);
+  const lock = await operation.step("lock", () =>
+    lockSandbox(home, id, { signal, timeoutMs: LOCK_MS, what: `sandbox "${id}"` }),
+  );
+  try {
+    const settled = await operation.step("settle", () => settleSandbox(tools, id));
+    checkState(settled.row, settled.state, `${plan.name} it`, plan.legal);
+    try {
+      return await body({ ...settled, operation, timings });
+    } catch (error) {
+      await settleSandbox(tools, id).catch((failure: unknown) => {
+        logger.warn(
+          { sandbox: id, operation: plan.name, error: errorText(failure) },
+          "cannot take back an operation now; the next one will",
+        );
+      });
+      throw error;
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+/** The VM of a sandbox whose state says that there is one. */
+export function vmOf({ vm, row }: SettledSandbox): Vm {
+  if (vm === undefined) throw new Error(`sandbox ${row.id} has no VM here`);
+  return vm;
+}

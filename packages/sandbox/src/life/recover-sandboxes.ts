@@ -1,0 +1,55 @@
+import { existsSync } from "node:fs";
+import { errorText } from "@virga/vm";
+import type { SandboxRow } from "../catalog/rows.ts";
+import { isDeadOwner } from "../owner-alive.ts";
+import { sandboxPaths, tryLockSandbox } from "../sandbox-lock.ts";
+import { destroySandbox } from "./destroy-sandbox.ts";
+import type { LifeTools } from "./life-tools.ts";
+import { settleSandbox } from "./settle-sandbox.ts";
+
+/**
+ * Finishes or takes back what dead processes left: removes sandboxes that were not whole yet, were being destroyed, or died with their process; settles the others.
+ * What somebody works on is left to him. Best effort: what cannot be done now is logged, and the next call tries again. Gives the ids of those that are gone.
+ */
+export async function recoverSandboxes(tools: LifeTools): Promise<string[]> {
+  const gone: string[] = [];
+  for (const row of tools.catalog.sandboxes.withIntent()) {
+    try {
+      if (await recoverOne(tools, row)) gone.push(row.id);
+    } catch (error) {
+      tools.logger.warn(
+        { sandbox: row.id, error: errorText(error) },
+        "cannot recover a sandbox now",
+      );
+    }
+  }
+  return gone;
+}
+
+async function recoverOne(tools: LifeTools, row: SandboxRow): Promise<boolean> {
+  const { id, owner, phase, intent } = row;
+  const isOrphan = owner !== null && isDeadOwner(owner);
+  if (isOrphan || (phase === "destroying" && (await isFree(tools, id)))) {
+    await destroySandbox(tools, id);
+    tools.logger.info({ sandbox: id, phase }, "removed a sandbox whose process has died");
+    return true;
+  }
+  if (phase === "creating" || phase === "destroying" || intent === null) return false;
+  const lock = await tryLockSandbox(tools.home, id);
+  if (lock === undefined) return false;
+  try {
+    await settleSandbox(tools, id);
+    tools.logger.info({ sandbox: id, intent }, "settled what a dead process left undone");
+  } finally {
+    lock.release();
+  }
+  return false;
+}
+
+/** Whether nobody works on it: its lock is free, or gone with its directory. */
+async function isFree({ home }: LifeTools, id: string): Promise<boolean> {
+  if (!existsSync(sandboxPaths(home, id).lock)) return true;
+  const lock = await tryLockSandbox(home, id);
+  lock?.release();
+  return lock !== undefined;
+}

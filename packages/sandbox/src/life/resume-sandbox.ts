@@ -1,0 +1,52 @@
+import { sandboxPaths } from "../sandbox-lock.ts";
+import type { Access } from "./access.ts";
+import { operate, vmOf } from "./operate.ts";
+import type { AtWork, LifeOptions } from "./operate.ts";
+import { restoreVm } from "./restore-vm.ts";
+import { initGuest, thaw } from "./settle-sandbox.ts";
+
+/**
+ * Lets a paused sandbox go on, or brings a suspended one back: all that ran in it goes on where it stood, with the clock set and entropy of its own. A failure leaves
+ * it paused or suspended.
+ */
+export async function resumeSandbox(
+  access: Access,
+  id: string,
+  options: LifeOptions,
+): Promise<void> {
+  const plan = { name: "resume", legal: ["paused", "suspended"] } as const;
+  await operate(access, id, plan, options, (work) =>
+    work.state === "paused" ? unpause(access, work, options) : restore(access, work, options),
+  );
+}
+
+async function unpause(access: Access, work: AtWork, { signal }: LifeOptions): Promise<void> {
+  const { operation, row } = work;
+  const { sandboxes } = access.catalog;
+  const vm = vmOf(work);
+  await operation.step("intent", () => sandboxes.update(row.id, { intent: { kind: "resume" } }));
+  await operation.step("resume", () =>
+    access.manager.resume(row.id, { ...(signal && { signal }) }),
+  );
+  await operation.step("thaw", () => thaw(access, vm));
+  await operation.step("commit", () =>
+    sandboxes.update(row.id, { intent: null, pendingThaw: "none" }),
+  );
+}
+
+async function restore(access: Access, work: AtWork, { signal }: LifeOptions): Promise<void> {
+  const { operation, row } = work;
+  const { id, spec, suspended } = row;
+  const { sandboxes } = access.catalog;
+  if (suspended === null) throw new Error(`sandbox ${id} is suspended, and nobody knows where`);
+  const host = await operation.step("host", () => access.host());
+  await operation.step("intent", () => sandboxes.update(id, { intent: { kind: "resume" } }));
+  const snapshotDirectory = sandboxPaths(access.home, id).suspended(suspended);
+  const vm = await operation.step("restore", () =>
+    restoreVm({ host, id, spec, snapshotDirectory, signal }),
+  );
+  // From here on what it runs may write to its disk, and its memory as it was suspended is of no use any more.
+  await operation.step("live", () => sandboxes.update(id, { phase: "live", pendingThaw: "init" }));
+  await operation.step("init", () => initGuest(access, row, vm, signal));
+  await operation.step("commit", () => sandboxes.update(id, { intent: null, pendingThaw: "none" }));
+}
