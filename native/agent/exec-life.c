@@ -34,6 +34,12 @@ static void on_drain(struct timer *timer) {
   else exec_discard(exec);
 }
 
+static void on_ends(struct timer *timer) {
+  struct exec *exec = OWNER(timer, ends);
+  exec->ends_due = true;
+  if (exec->connection != NULL) connection_wake(exec->connection);
+}
+
 static void on_again(struct timer *timer) { exec_discard(OWNER(timer, again)); }
 
 void exec_kill(struct exec *exec) {
@@ -52,6 +58,7 @@ void exec_release(struct exec *exec) {
   exec_streams_close(exec);
   timer_clear(&exec->limit);
   timer_clear(&exec->drain);
+  timer_clear(&exec->ends);
   timer_clear(&exec->again);
   release_leaf(exec);
   ring_free(&exec->ring);
@@ -85,6 +92,7 @@ struct exec *exec_allocate(void) {
   exec->in.source.fd = exec->out.source.fd = exec->err.source.fd = -1;
   exec->limit.fire = on_limit;
   exec->drain.fire = on_drain;
+  exec->ends.fire = on_ends;
   exec->again.fire = on_again;
   exec->number = ++last_number;
   exec->started_ms = clock_ms();
@@ -191,6 +199,7 @@ bool exec_reaped(pid_t pid, int status) {
     exec->exited = true;
     exec->status = status;
     timer_clear(&exec->limit);
+    timer_clear(&exec->ends);
     if (exec->task != NULL) {
       task_reaped(exec);
       return true;

@@ -13,6 +13,7 @@
 enum {
   CHUNK = PAYLOAD_MAX - 1,
   TURN_READS = 8,
+  ENDS_MS = 5,
   /* What a terminal may hold unread; it cannot be asked. */
   TERMINAL_TAIL = 65536,
 };
@@ -183,6 +184,17 @@ static size_t take(struct exec *exec, struct stream *stream, size_t room) {
   return 0;
 }
 
+/*
+ * A program's end closes its output and is told a moment later. Each write to a port is a turn of the machine and
+ * wakes the host, so they go together. One that closes its output and goes on is waited for in vain, and briefly.
+ */
+static bool waits_for_exit(struct exec *exec) {
+  /* A task has a result of its own, which does not wait for its process. */
+  if (exec->task != NULL || exec->exited || exec->ends_due) return false;
+  if (!exec->ends.armed) timer_set(&exec->ends, clock_ms() + ENDS_MS);
+  return true;
+}
+
 static bool send_stream(struct exec *exec, struct stream *stream, uint8_t number) {
   struct channel *channel = &exec->connection->channel;
   size_t length = take(exec, stream, channel_room(channel));
@@ -190,7 +202,7 @@ static bool send_stream(struct exec *exec, struct stream *stream, uint8_t number
     channel_data(channel, number, chunk, length);
     return true;
   }
-  if (stream->source.fd >= 0 || stream->ended || !channel_eof_room(channel)) return false;
+  if (stream->source.fd >= 0 || stream->ended || !channel_eof_room(channel) || waits_for_exit(exec)) return false;
   stream->ended = true;
   channel_eof(channel, number);
   return true;

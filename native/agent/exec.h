@@ -65,6 +65,9 @@ struct exec {
   bool timed_out;
   /* The drain is over: what may still be read is what was there then. */
   bool tail;
+  /* Until when the ends of its output wait for its own end, to go out with that; and that they need not any more. */
+  struct timer ends;
+  bool ends_due;
   /* Its last output (of one that may be without a host), its size, and how far a host that came later has got in it. */
   struct ring ring;
   size_t ring_bytes;

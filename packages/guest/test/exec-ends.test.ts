@@ -125,3 +125,16 @@ test("connections that break off anywhere leave no process, and the next one wor
   assert.ok(agents.children.length < 11);
   assert.equal(await text(child.stdout), "alive\n");
 });
+
+test("a process that closes its output and goes on is told to have closed it", async () => {
+  await using agents = await AgentProcesses.of("agent");
+  await using client = new AgentClient({ connect: agents.connect });
+  const script = "echo last; exec >&- 2>&-; read -r code; exit $code";
+  const child = await client.exec(["sh", "-c", script], { stdin: true });
+  child.stderr?.resume();
+  // It goes on until it is told to end, which happens only after its output has ended here.
+  assert.equal(await text(child.stdout), "last\n");
+  child.stdin.end("7\n");
+  const exit = await child.exited;
+  assert.ok("code" in exit && exit.code === 7, JSON.stringify(exit));
+});
