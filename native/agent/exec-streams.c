@@ -4,7 +4,6 @@
 #include "terminal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -34,8 +33,7 @@ void exec_streams_close(struct exec *exec) {
   exec_stream_close(&exec->in);
   exec_stream_close(&exec->out);
   exec_stream_close(&exec->err);
-  free(exec->queue);
-  exec->queue = NULL;
+  buffer_give(&exec->queue);
   exec->queue_start = exec->queue_length = exec->queue_foreign = 0;
 }
 
@@ -48,8 +46,7 @@ static void consumed(struct exec *exec, size_t length) {
 
 void exec_input_drop(struct exec *exec) {
   consumed(exec, exec->queue_length);
-  free(exec->queue);
-  exec->queue = NULL;
+  buffer_give(&exec->queue);
   exec->queue_start = exec->queue_length = 0;
   exec_stream_close(&exec->in);
 }
@@ -76,13 +73,12 @@ static size_t put(struct exec *exec, const uint8_t *bytes, size_t length) {
 static void flush_input(struct exec *exec) {
   if (exec->in.source.fd < 0) return;
   if (exec->queue_length > 0) {
-    size_t done = put(exec, exec->queue + exec->queue_start, exec->queue_length);
+    size_t done = put(exec, exec->queue.bytes + exec->queue_start, exec->queue_length);
     exec->queue_start += done;
     exec->queue_length -= done;
     consumed(exec, done);
     if (exec->queue_length > 0) return;
-    free(exec->queue);
-    exec->queue = NULL;
+    buffer_give(&exec->queue);
     exec->queue_start = 0;
   }
   if (!exec->in_ended || exec->in.source.fd < 0) return;
@@ -103,16 +99,16 @@ void exec_input(struct exec *exec, const uint8_t *bytes, size_t length) {
   consumed(exec, done);
   if (done == length) return;
   size_t left = length - done;
-  uint8_t *queue = malloc(exec->queue_length + left);
-  if (queue == NULL) {
+  struct buffer queue = buffer_take(exec->queue_length + left);
+  if (queue.bytes == NULL) {
     /* Without memory the program's input cannot go on whole: end it rather than leave a gap. */
     consumed(exec, left);
     exec_input_drop(exec);
     return;
   }
-  if (exec->queue_length > 0) memcpy(queue, exec->queue + exec->queue_start, exec->queue_length);
-  memcpy(queue + exec->queue_length, bytes + done, left);
-  free(exec->queue);
+  if (exec->queue_length > 0) memcpy(queue.bytes, exec->queue.bytes + exec->queue_start, exec->queue_length);
+  memcpy(queue.bytes + exec->queue_length, bytes + done, left);
+  buffer_give(&exec->queue);
   exec->queue = queue;
   exec->queue_start = 0;
   exec->queue_length += left;
@@ -162,18 +158,17 @@ int exec_streams_open(struct exec *exec, int in, int out, int err) {
   return 0;
 }
 
-/* Reads at most `room` bytes; 0 when there is nothing now or nothing more (then the stream is closed). */
-static size_t take(struct exec *exec, struct stream *stream, size_t room) {
+/* Reads at most `room` bytes to `bytes`; 0 when there is nothing now or nothing more (then the stream is closed). */
+static size_t take(struct exec *exec, struct stream *stream, uint8_t *bytes, size_t room) {
   if (stream->source.fd < 0 || !stream->ready || room == 0) return 0;
-  if (room > CHUNK) room = CHUNK;
   if (exec->tail && room > stream->tail_left) room = stream->tail_left;
   ssize_t got;
   do {
-    got = room == 0 ? 0 : read(stream->source.fd, chunk, room);
+    got = room == 0 ? 0 : read(stream->source.fd, bytes, room);
   } while (got < 0 && errno == EINTR);
   if (got > 0) {
     if (exec->tail) stream->tail_left -= (size_t)got;
-    ring_add(&exec->ring, stream == &exec->err ? STREAM_ERR : STREAM_OUT, chunk, (size_t)got);
+    ring_add(&exec->ring, stream == &exec->err ? STREAM_ERR : STREAM_OUT, bytes, (size_t)got);
     return (size_t)got;
   }
   bool nothing_now = got < 0 && errno == EAGAIN;
@@ -197,10 +192,12 @@ static bool waits_for_exit(struct exec *exec) {
 
 static bool send_stream(struct exec *exec, struct stream *stream, uint8_t number) {
   struct channel *channel = &exec->connection->channel;
-  size_t length = take(exec, stream, channel_room(channel));
-  if (length > 0) {
-    channel_data(channel, number, chunk, length);
-    return true;
+  size_t room = stream->source.fd >= 0 && stream->ready ? channel_room(channel) : 0;
+  uint8_t *place = room > 0 ? channel_data_begin(channel, room) : NULL;
+  if (place != NULL) {
+    size_t length = take(exec, stream, place, room);
+    channel_data_end(channel, number, length);
+    if (length > 0) return true;
   }
   if (stream->source.fd >= 0 || stream->ended || !channel_eof_room(channel) || waits_for_exit(exec)) return false;
   stream->ended = true;
@@ -253,8 +250,8 @@ void exec_discard(struct exec *exec) {
   /* It is read when it goes on: see exec-clocks.c. */
   if (agent.prepared) return;
   for (int turn = 0; turn < TURN_READS; turn++) {
-    more = take(exec, &exec->out, CHUNK) > 0;
-    more = take(exec, &exec->err, CHUNK) > 0 || more;
+    more = take(exec, &exec->out, chunk, CHUNK) > 0;
+    more = take(exec, &exec->err, chunk, CHUNK) > 0 || more;
     if (!more) break;
   }
   if (more) timer_set(&exec->again, clock_ms());

@@ -1,6 +1,7 @@
 #ifndef VIRGA_EXEC_H
 #define VIRGA_EXEC_H
 
+#include "buffer.h"
 #include "connection.h"
 #include "exec-ring.h"
 
@@ -53,7 +54,7 @@ struct exec {
   struct source report;
   struct stream in, out, err;
   /* Bytes for stdin that it has not taken; the host's window bounds them. */
-  uint8_t *queue;
+  struct buffer queue;
   size_t queue_start, queue_length;
   /* How many of these an earlier host sent: nobody is owed them. */
   size_t queue_foreign;

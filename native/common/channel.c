@@ -2,7 +2,6 @@
 
 #include "handshake.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* More than one DATA frame and what may stand around it. An honest host never lets it come to this. */
@@ -12,21 +11,18 @@ bool channel_output_is_large(const struct channel *channel) {
   return channel->output_length - channel->output_start >= OUTPUT_LARGE;
 }
 
-
 void channel_init(struct channel *channel, const struct channel_events *events) {
   *channel = (struct channel){.events = events};
 }
 
 static void drop_output(struct channel *channel) {
-  free(channel->output);
-  channel->output = NULL;
+  buffer_give(&channel->output);
   channel->output_start = channel->output_length = 0;
 }
 
 void channel_free(struct channel *channel) {
   drop_output(channel);
-  free(channel->held);
-  channel->held = NULL;
+  buffer_give(&channel->held);
   channel->held_length = 0;
   channel->open = channel->busy = channel->welcomed = false;
 }
@@ -34,21 +30,28 @@ void channel_free(struct channel *channel) {
 /* Room for `length` more bytes of output, or NULL. */
 static uint8_t *extend_output(struct channel *channel, size_t length) {
   size_t waiting = channel->output_length - channel->output_start;
-  uint8_t *fresh = waiting + length > OUTPUT_MAX ? NULL : malloc(waiting + length);
-  if (fresh == NULL) {
+  if (waiting + length > OUTPUT_MAX) {
     channel->broken = true;
     return NULL;
   }
-  if (waiting > 0) memcpy(fresh, channel->output + channel->output_start, waiting);
-  drop_output(channel);
-  channel->output = fresh;
-  channel->output_length = waiting + length;
-  return fresh + waiting;
+  if (channel->output_length + length > channel->output.capacity) {
+    struct buffer fresh = buffer_take(waiting + length);
+    if (fresh.bytes == NULL) {
+      channel->broken = true;
+      return NULL;
+    }
+    if (waiting > 0) memcpy(fresh.bytes, channel->output.bytes + channel->output_start, waiting);
+    drop_output(channel);
+    channel->output = fresh;
+    channel->output_length = waiting;
+  }
+  channel->output_length += length;
+  return channel->output.bytes + channel->output_length - length;
 }
 
 const uint8_t *channel_output(const struct channel *channel, size_t *length) {
   *length = channel->output_length - channel->output_start;
-  return channel->output == NULL ? NULL : channel->output + channel->output_start;
+  return channel->output.bytes == NULL ? NULL : channel->output.bytes + channel->output_start;
 }
 
 void channel_sent(struct channel *channel, size_t count) {
@@ -78,9 +81,32 @@ size_t channel_room(const struct channel *channel) {
   return room < PAYLOAD_MAX - 1 ? room : PAYLOAD_MAX - 1;
 }
 
-void channel_data(struct channel *channel, uint8_t stream, const uint8_t *bytes, size_t length) {
+uint8_t *channel_data_begin(struct channel *channel, size_t room) {
+  uint8_t *frame = extend_output(channel, FRAME_OVERHEAD + 1 + room);
+  if (frame == NULL) return NULL;
+  channel->begun = room;
+  return frame + FRAME_HEAD + 1;
+}
+
+void channel_data_end(struct channel *channel, uint8_t stream, size_t length) {
+  uint8_t *frame = channel->output.bytes + channel->output_length - (FRAME_OVERHEAD + 1 + channel->begun);
+  channel->output_length -= channel->begun - length;
+  channel->begun = 0;
+  if (length == 0) {
+    channel->output_length -= FRAME_OVERHEAD + 1;
+    if (channel->output_start == channel->output_length) drop_output(channel);
+    return;
+  }
   channel->credit -= (uint32_t)(1 + length + DATA_COST);
-  send_frame(channel, FRAME_DATA, &stream, 1, bytes, length);
+  frame[FRAME_HEAD] = stream;
+  frame_seal(frame, FRAME_DATA, 1 + length, channel->send_tag++);
+}
+
+void channel_data(struct channel *channel, uint8_t stream, const uint8_t *bytes, size_t length) {
+  uint8_t *place = channel->open && !channel->broken ? channel_data_begin(channel, length) : NULL;
+  if (place == NULL) return;
+  memcpy(place, bytes, length);
+  channel_data_end(channel, stream, length);
 }
 
 bool channel_eof_room(const struct channel *channel) {
@@ -222,24 +248,28 @@ static void process(struct channel *channel, const uint8_t *bytes, size_t length
     /* On when it got ahead, or when it changed its mind about the same bytes. */
     if (channel->open != was_open) step = 1;
   } while (step > 0 && at < length);
-  uint8_t *rest = NULL;
+  struct buffer rest = {0};
   size_t rest_length = length - at;
   if (rest_length > 0) {
-    rest = malloc(rest_length);
-    if (rest != NULL) memcpy(rest, bytes + at, rest_length);
+    rest = buffer_take(rest_length);
+    if (rest.bytes != NULL) memcpy(rest.bytes, bytes + at, rest_length);
     else rest_length = 0;
   }
-  free(channel->held);
+  buffer_give(&channel->held);
   channel->held = rest;
   channel->held_length = rest_length;
-  if (rest == NULL && length > at) close_session(channel);
+  if (rest.bytes == NULL && length > at) close_session(channel);
 }
 
+/* What is held, and what comes behind it. */
+static uint8_t joined[FRAME_MAX + CHANNEL_CHUNK];
+
+uint8_t *channel_space(const struct channel *channel) { return joined + channel->held_length; }
+
 void channel_receive(struct channel *channel, const uint8_t *bytes, size_t length) {
-  static uint8_t joined[FRAME_MAX + CHANNEL_CHUNK];
   if (channel->held_length > 0) {
-    memcpy(joined, channel->held, channel->held_length);
-    if (length > 0) memcpy(joined + channel->held_length, bytes, length);
+    memcpy(joined, channel->held.bytes, channel->held_length);
+    if (length > 0 && bytes != channel_space(channel)) memcpy(channel_space(channel), bytes, length);
     bytes = joined;
     length += channel->held_length;
   }
@@ -250,10 +280,10 @@ void channel_abort(struct channel *channel) {
   if (!channel->open) return;
   close_session(channel);
   /* Not by channel_receive(): another channel may be in the middle of that. */
-  uint8_t *held = channel->held;
+  struct buffer held = channel->held;
   size_t length = channel->held_length;
-  channel->held = NULL;
+  channel->held = (struct buffer){0};
   channel->held_length = 0;
-  if (length > 0) process(channel, held, length);
-  free(held);
+  if (length > 0) process(channel, held.bytes, length);
+  buffer_give(&held);
 }

@@ -1,6 +1,7 @@
 #ifndef VIRGA_CHANNEL_H
 #define VIRGA_CHANNEL_H
 
+#include "buffer.h"
 #include "frame.h"
 
 #include <stdbool.h>
@@ -38,10 +39,12 @@ struct channel {
   /* what the host may still send us, and we it; and what we shall give back to it */
   uint32_t host_credit, credit, owed;
   /* an incomplete record or frame */
-  uint8_t *held;
+  struct buffer held;
   size_t held_length;
-  uint8_t *output;
+  struct buffer output;
   size_t output_start, output_length;
+  /* between channel_data_begin() and channel_data_end(): the room it gave */
+  size_t begun;
 };
 
 void channel_init(struct channel *channel, const struct channel_events *events);
@@ -51,6 +54,8 @@ void channel_free(struct channel *channel);
 /* Takes all of `bytes` (at most CHANNEL_CHUNK). */
 enum { CHANNEL_CHUNK = 65536 };
 void channel_receive(struct channel *channel, const uint8_t *bytes, size_t length);
+/* Where CHANNEL_CHUNK bytes may be read to for the next channel_receive(), which then need not move them. */
+uint8_t *channel_space(const struct channel *channel);
 
 /* Ends the session (if there is one): the stream is lost, or the session broken. Held bytes are searched again. */
 void channel_abort(struct channel *channel);
@@ -68,6 +73,9 @@ void channel_message(struct channel *channel, enum frame_type type, const uint8_
 /* How many bytes of a stream channel_data() takes now; 0 while much output waits or credit is short. */
 size_t channel_room(const struct channel *channel);
 void channel_data(struct channel *channel, uint8_t stream, const uint8_t *bytes, size_t length);
+/* The same without moving them: gives a place for `room` bytes (at most channel_room()), NULL when there is no memory; then how many were put there. */
+uint8_t *channel_data_begin(struct channel *channel, size_t room);
+void channel_data_end(struct channel *channel, uint8_t stream, size_t length);
 /* Whether channel_eof() may be called now. */
 bool channel_eof_room(const struct channel *channel);
 void channel_eof(struct channel *channel, uint8_t stream);

@@ -90,14 +90,14 @@ static void seems_absent(struct connection *connection) {
 }
 
 static void read_all(struct connection *connection) {
-  static uint8_t chunk[CHANNEL_CHUNK];
   for (int turn = 0; turn < TURN_READS; turn++) {
     size_t length = 0;
     ssize_t got = 1;
     int error = 0;
+    uint8_t *chunk = channel_space(&connection->channel);
     /* A port gives one page at a time. */
-    while (length < sizeof chunk) {
-      got = read(connection->source.fd, chunk + length, sizeof chunk - length);
+    while (length < CHANNEL_CHUNK) {
+      got = read(connection->source.fd, chunk + length, CHANNEL_CHUNK - length);
       error = errno;
       if (got < 0 && error == EINTR) continue;
       if (got <= 0) break;

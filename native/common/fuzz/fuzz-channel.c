@@ -116,7 +116,7 @@ static uint64_t feed(const uint8_t *bytes, size_t length, size_t piece) {
   size_t output;
   const uint8_t *waiting = channel_output(&trace.channel, &output);
   note(&trace, 6, waiting, output);
-  note(&trace, trace.channel.open, trace.channel.held, trace.channel.held_length);
+  note(&trace, trace.channel.open, trace.channel.held.bytes, trace.channel.held_length);
   channel_free(&trace.channel);
   return trace.hash;
 }
