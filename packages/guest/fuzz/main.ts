@@ -1,6 +1,6 @@
-// Fuzzes the host's parser. usage: main [--target exec|list] [--seed N] [--iterations N] [--first N]
+// Fuzzes the host's parser. usage: main [--target exec|list|answer] [--seed N] [--iterations N] [--first N]
 import { parseArgs } from "node:util";
-import { fuzz, fuzzList } from "./run.ts";
+import { fuzz, fuzzAnswers, fuzzList, type FuzzRun } from "./run.ts";
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +22,14 @@ if (!Object.values(run).every((value) => Number.isInteger(value) && value >= 0))
 process.stdout.write(
   `seed ${run.seed}, iterations ${run.first} to ${run.first + run.iterations - 1}\n`,
 );
-process.stdout.write(
-  `${JSON.stringify(values.target === "list" ? await fuzzList(run) : await fuzz(run))}\n`,
-);
+const targets: Record<string, (run: FuzzRun) => Promise<unknown>> = {
+  exec: fuzz,
+  list: fuzzList,
+  answer: fuzzAnswers,
+};
+const target = targets[values.target];
+if (target === undefined) {
+  process.stderr.write(`fuzz: --target is one of ${Object.keys(targets).join(", ")}\n`);
+  process.exit(2);
+}
+process.stdout.write(`${JSON.stringify(await target(run))}\n`);

@@ -51,7 +51,8 @@ function randomPayload(random: Random): Buffer {
   return random.bytes(length);
 }
 
-function mutateBytes(random: Random, bytes: Buffer): Buffer {
+/** Damages bytes at a few places. */
+export function mutateBytes(random: Random, bytes: Buffer): Buffer {
   let result = bytes;
   for (let turns = 1 + random.below(4); turns > 0; turns -= 1) {
     const at = random.below(result.length + 1);

@@ -1,7 +1,8 @@
+import { answerKinds, feedAnswer } from "./answer-parser.ts";
 import { type CorpusEntry, readCorpus } from "./corpus.ts";
 import { feed, type Outcome } from "./host-parser.ts";
 import { feedList, listCorpus } from "./list-parser.ts";
-import { mutate, split } from "./mutate.ts";
+import { mutate, mutateBytes, split } from "./mutate.ts";
 import { Random } from "./random.ts";
 
 /** Which iterations to run. */
@@ -21,7 +22,7 @@ export interface FuzzTally {
 /** A broken promise, with all that is needed to see it again. */
 class FuzzFailure extends Error {
   constructor(
-    target: "exec" | "list",
+    target: "answer" | "exec" | "list",
     run: FuzzRun,
     iteration: number,
     pieces: readonly Buffer[],
@@ -72,4 +73,32 @@ export async function fuzzList(run: FuzzRun): Promise<Record<string, number>> {
     }
   }
   return ends;
+}
+
+/** How many answers of each kind ended how: `"KIND done"`, or `"KIND CODE"` for an error's code. */
+export async function fuzzAnswers(run: FuzzRun): Promise<Record<string, number>> {
+  const ends: Record<string, number> = {};
+  for (let iteration = run.first; iteration < run.first + run.iterations; iteration += 1) {
+    const random = Random.of(run.seed, iteration);
+    const [name, kind] = random.pick(Object.entries(answerKinds));
+    const bytes = damaged(random, kind.seed);
+    const pieces = split(random, bytes);
+    try {
+      const end = `${name} ${await feedAnswer(kind, pieces)}`;
+      ends[end] = (ends[end] ?? 0) + 1;
+    } catch (error) {
+      throw new FuzzFailure("answer", run, iteration, pieces, error);
+    }
+  }
+  return ends;
+}
+
+/** Most changes are little ones: what is damaged much is refused at its first byte. */
+function damaged(random: Random, seed: Buffer): Buffer {
+  const bytes = Buffer.from(seed);
+  if (random.below(2) === 0) return mutateBytes(random, bytes);
+  for (let turns = random.below(3); turns > 0; turns -= 1) {
+    bytes[random.below(bytes.length)] = random.below(2) === 0 ? 0 : random.below(256);
+  }
+  return bytes;
 }
