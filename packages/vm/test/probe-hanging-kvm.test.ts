@@ -58,6 +58,36 @@ test("a KVM that opens and hangs its guests: auto emulates and says why, after o
   });
 });
 
+test("a hypervisor that fails by itself says nothing of KVM: the next one is tried", async (t) => {
+  await withLeakCheck(t, async (place) => {
+    const ch = fakeHypervisor({
+      name: "cloud-hypervisor",
+      directory: place.scratch,
+      behaviour: { start: { do: "exit", code: 1, message: "it is broken" } },
+    });
+    const qemu = fakeHypervisor({ name: "qemu", directory: place.scratch });
+    useVariable(t, "VIRGA_CLOUD_HYPERVISOR", ch.binary);
+    useVariable(t, "VIRGA_QEMU", qemu.binary);
+    const drivers = [cloudHypervisorDriver, qemuDriver({ accelerator: "kvm" }), qemuDriver()];
+    const machine = await kvmMachine(t, place, drivers);
+    const kernel = join(place.scratch, "kernel");
+    writeFileSync(kernel, "");
+    const [broken, tried, emulated] = await probeHypervisors({ ...machine, kernel });
+    assert.equal(broken?.usable, false);
+    assert.match(broken?.reason ?? "", /^no guest runs in it: /u);
+    assert.equal(tried?.reason, HANGS);
+    assert.ok(
+      qemu.calls().some(({ call }) => call === "cont"),
+      "it was tried",
+    );
+    assert.equal(emulated?.reason, `emulation works everywhere, slowly; ${HANGS}`);
+
+    const alone = { ...machine, drivers: [cloudHypervisorDriver, qemuDriver()], kernel };
+    const { reason } = chooseHypervisor(await probeHypervisors(alone), "auto");
+    assert.match(reason, /slowly; cloud-hypervisor with KVM: no guest runs in it: /u);
+  });
+});
+
 test("without a device nothing is tried, and auto says so", async (t) => {
   await withLeakCheck(t, async (place) => {
     const qemu = fakeHypervisor({ name: "qemu", directory: place.scratch });

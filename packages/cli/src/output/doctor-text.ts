@@ -20,9 +20,10 @@ export function doctorText(report: DoctorReport): string {
     line(usable, name, what === "" ? reason : `${what}: ${reason}`);
   }
   lines.push("");
+  const chosen = report.hypervisors.find(({ usable, name }) => usable && name === report.chosen);
   lines.push(
     report.ok
-      ? `VMs can run here; --hypervisor auto picks ${report.chosen}.`
+      ? `VMs can run here; --hypervisor auto picks ${report.chosen} (${chosen?.accelerator ?? "?"}).`
       : `VMs cannot run here yet: see what is marked "no" above, or run: ${virgaCommand("setup")}`,
   );
   return lines.join("\n");

@@ -53,7 +53,7 @@ async function readVerdict(path: string): Promise<TrialBoot | undefined> {
   try {
     const value = JSON.parse(await readFile(path, "utf8")) as Partial<TrialBoot>;
     return typeof value.ok === "boolean" && typeof value.reason === "string"
-      ? { ok: value.ok, reason: value.reason }
+      ? { ok: value.ok, reason: value.reason, ...(value.hung === true && { hung: true }) }
       : undefined;
   } catch {
     return undefined;

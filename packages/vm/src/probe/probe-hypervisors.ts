@@ -51,7 +51,9 @@ const TRIAL_MS = 15_000;
 /** Probes every way of running VMs, in the order of preference. A verdict on KVM is made by really booting a guest, once per boot of the machine. */
 export async function probeHypervisors(options: ProbeOptions): Promise<HypervisorProbe[]> {
   const present = kvmPresent(options.kvmDevice ?? KVM_DEVICE);
+  // What holds for every hypervisor: there is no KVM, it runs guests, or they hang in it.
   let kvm: TrialBoot | undefined = present.ok ? undefined : present;
+  let failure: string | undefined = present.ok ? undefined : notUsable(present);
   const probes: HypervisorProbe[] = [];
   for (const driver of options.drivers) {
     const { accelerator } = driver;
@@ -73,16 +75,16 @@ export async function probeHypervisors(options: ProbeOptions): Promise<Hyperviso
     const { name, version, binary, mapsReadOnly } = build;
     const facts = { name, accelerator, version, binary, mapsReadOnly };
     if (accelerator === "tcg") {
-      probes.push({ ...facts, usable: true, reason: emulationReason(kvm) });
+      probes.push({ ...facts, usable: true, reason: emulationReason(failure) });
       continue;
     }
     // oxlint-disable-next-line no-await-in-loop
-    kvm ??= await tryKvm(options, driver, build);
-    probes.push({
-      ...facts,
-      usable: kvm.ok,
-      reason: kvm.ok ? kvm.reason : notUsable(kvm),
-    });
+    const verdict = kvm ?? (await tryKvm(options, driver, build));
+    if (verdict.ok || verdict.hung === true) kvm = verdict;
+    // One that fails by itself says nothing of KVM: the next one is tried too.
+    const reason = verdict === kvm ? notUsable(verdict) : `no guest runs in it: ${verdict.reason}`;
+    if (!verdict.ok) failure = kvm === undefined ? `${name} with KVM: ${reason}` : reason;
+    probes.push({ ...facts, usable: verdict.ok, reason: verdict.ok ? verdict.reason : reason });
   }
   return probes;
 }
@@ -109,9 +111,9 @@ export function chooseHypervisor(
 }
 
 /** The way that is taken when KVM is not: whoever is given it learns why. */
-function emulationReason(kvm: TrialBoot | undefined): string {
+function emulationReason(failure: string | undefined): string {
   const emulation = "emulation works everywhere, slowly";
-  return kvm === undefined || kvm.ok ? emulation : `${emulation}; ${notUsable(kvm)}`;
+  return failure === undefined ? emulation : `${emulation}; ${failure}`;
 }
 
 function notUsable({ reason }: TrialBoot): string {

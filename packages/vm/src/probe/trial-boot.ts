@@ -10,6 +10,8 @@ export interface TrialBoot {
   readonly ok: boolean;
   /** In one sentence. */
   readonly reason: string;
+  /** Set when a guest came to a stand: that is KVM's doing, whichever hypervisor asks. */
+  readonly hung?: true;
   /** Set when no guest was really tried: something else failed, and the next trial may show better. */
   readonly inconclusive?: true;
 }
@@ -74,6 +76,7 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
       return {
         ok: false,
         reason: `a guest did not finish its boot within ${bootTimeoutMs} ms (it hangs)`,
+        hung: true,
       };
     if (exit.reason === "guest-panic" || exit.reason === "guest-reboot")
       return { ok: true, reason: "a trial guest ran" };
@@ -81,7 +84,7 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
   } catch (error) {
     signal?.throwIfAborted();
     if (deadline.aborted)
-      return { ok: false, reason: `a guest did not start within ${timeoutMs} ms` };
+      return { ok: false, reason: `a guest did not start within ${timeoutMs} ms`, hung: true };
     return { ok: false, reason: errorText(error), inconclusive: true };
   } finally {
     stop.abort();
