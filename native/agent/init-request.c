@@ -2,8 +2,7 @@
 #include "environment.h"
 #include "freeze.h"
 #include "hosts.h"
-#include "network.h"
-#include "request.h"
+#include "init-wish.h"
 #include "system-file.h"
 
 #include <errno.h>
@@ -16,58 +15,6 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { ENTROPY_LEAST = 32, ENTROPY_MOST = 256 };
-
-/* What a request asks for; strings are empty when they are not to be set. */
-struct wish {
-  struct value entropy, environment;
-  struct timespec time;
-  bool has_time, has_environment, has_network;
-  char hostname[HOST_NAME_MAX + 1], machine_id[33];
-  struct network network;
-};
-
-static const char *read_time(const struct value *request, struct wish *wish) {
-  struct value pair, part[2];
-  enum key found = request_value(request, "timeNs", VALUE_ARRAY, &pair);
-  wish->has_time = found == KEY_OK;
-  if (found == KEY_ABSENT) return NULL;
-  static const char wrong[] = "timeNs is not [seconds, nanoseconds]";
-  if (found == KEY_WRONG || pair.count != 2) return wrong;
-  const uint8_t *at = pair.bytes;
-  for (int i = 0; i < 2; i++) {
-    value_next(&pair, &at, &part[i]);
-    if (part[i].kind != VALUE_INT || part[i].number < 0) return wrong;
-  }
-  if (part[1].number > 999999999) return wrong;
-  wish->time = (struct timespec){.tv_sec = part[0].number, .tv_nsec = part[1].number};
-  return NULL;
-}
-
-static const char *read_wish(const struct value *request, struct wish *wish) {
-  struct value map;
-  if (request_value(request, "entropy", VALUE_BIN, &wish->entropy) != KEY_OK || wish->entropy.count < ENTROPY_LEAST ||
-      wish->entropy.count > ENTROPY_MOST) {
-    return "entropy is not 32 to 256 bytes of bin";
-  }
-  const char *wrong = read_time(request, wish);
-  if (wrong != NULL) return wrong;
-  if (request_text(request, "hostname", wish->hostname, sizeof wish->hostname) == KEY_WRONG) {
-    return "hostname is not a str of at most 64 bytes";
-  }
-  if (request_text(request, "machineId", wish->machine_id, sizeof wish->machine_id) == KEY_WRONG ||
-      (wish->machine_id[0] != 0 && strspn(wish->machine_id, "0123456789abcdef") != 32)) {
-    return "machineId is not 32 hex digits in lower case";
-  }
-  enum key found = request_value(request, "env", VALUE_MAP, &wish->environment);
-  wish->has_environment = found == KEY_OK;
-  if (found == KEY_WRONG) return "env is not a map";
-  found = request_value(request, "network", VALUE_MAP, &map);
-  wish->has_network = found == KEY_OK;
-  if (found == KEY_WRONG) return "network is not a map";
-  return found == KEY_OK ? network_read(&map, &wish->network) : NULL;
-}
 
 /* Credited, then drawn on at once: without the second the old state would serve for up to a minute. */
 static int reseed(const struct value *entropy) {
@@ -86,7 +33,7 @@ static int reseed(const struct value *entropy) {
   return result;
 }
 
-static const char *name_machine(const struct wish *wish) {
+static const char *name_machine(const struct init_wish *wish) {
   char line[HOST_NAME_MAX + 2];
   if (wish->hostname[0] != 0) {
     if (sethostname(wish->hostname, strlen(wish->hostname)) != 0) return "set the hostname";
@@ -102,7 +49,7 @@ static const char *name_machine(const struct wish *wish) {
 }
 
 /* The machine's own parts, in the protocol's order; NULL, or the step that failed, with errno. */
-static const char *apply_to_machine(const struct wish *wish) {
+static const char *apply_to_machine(const struct init_wish *wish) {
   if (reseed(&wish->entropy) != 0) return "reseed the random generator";
   if (wish->has_time && clock_settime(CLOCK_REALTIME, &wish->time) != 0) return "set the clock";
   return name_machine(wish);
@@ -116,8 +63,8 @@ static void drop_others(const struct connection *asking) {
 }
 
 void init_request(struct connection *connection, const struct value *request) {
-  struct wish wish = {0};
-  const char *wrong = read_wish(request, &wish);
+  struct init_wish wish = {0};
+  const char *wrong = init_wish_read(request, &wish);
   if (wrong != NULL) {
     fail(connection, "BAD_REQUEST", 0, "Cannot initialise: %s", wrong);
     return;

@@ -5,16 +5,9 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { prerequisite } from "@virga/testkit";
+import { fuzzerSkip } from "../../test-program.ts";
 import { writeCorpus } from "./corpus.ts";
 
-const probe = spawnSync("clang", ["-fsanitize=fuzzer,address", "-x", "c", "-", "-o", "/dev/null"], {
-  input: "int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return !d || n; }",
-});
-const clangSkip = prerequisite(
-  "libfuzzer",
-  probe.status === 0 ? undefined : "clang or its run-time library libclang-rt is not installed",
-);
 const seconds = process.env["VIRGA_FUZZ_SECONDS"] ?? "240";
 const flags = [
   "-std=c11",
@@ -34,7 +27,7 @@ const sources = (directory: string, left = ""): string[] =>
     .filter((name) => name.endsWith(".c") && name !== left)
     .map((name) => join(directory, name));
 
-test(`libFuzzer finds nothing in ${seconds} s`, { skip: clangSkip }, (t) => {
+test(`libFuzzer finds nothing in ${seconds} s`, { skip: fuzzerSkip() }, (t) => {
   const directory = mkdtempSync(join(tmpdir(), "virga-libfuzzer-"));
   t.after(() => rmSync(directory, { recursive: true }));
   const corpus = join(directory, "corpus");
