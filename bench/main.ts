@@ -61,7 +61,8 @@ async function run(all: readonly Bench[]): Promise<void> {
     wide === 0
       ? "every interval is within 5 %"
       : `${wide} of ${results.length} intervals are wider than 5 %`;
-  console.log(`${took} of ${minutes} minutes: ${rest}`);
+  const what = results.length === 0 ? "nothing was measured" : rest;
+  console.log(`${took} of ${minutes} minutes: ${what}`);
   const file = values.json ?? `bench/results/${started.toISOString().replaceAll(":", "-")}.json`;
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(
