@@ -21,6 +21,7 @@ await attempt(() =>
       "native",
       "images",
       "pull",
+      "network",
       "dev",
       ...(long ? (["fuzz", "debian"] as const) : []),
     ],

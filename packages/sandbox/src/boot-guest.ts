@@ -35,6 +35,7 @@ export async function bootGuest(
 ): Promise<Guest> {
   const options = { ...(signal && { signal }) };
   for (let attempt = 1; ; attempt++) {
+    await serveNetwork(host, config, signal);
     const vm = await timings.measure("create", () => host.manager.create(config, options));
     const agent = agentOf(vm, host);
     try {
@@ -51,6 +52,18 @@ export async function bootGuest(
       host.logger.warn({ vm: vm.id, error }, "the guest did not answer; booting it once more");
     }
   }
+}
+
+/** Starts what serves the VM's network, where it has one, before each of its VMMs. */
+export async function serveNetwork(
+  host: Host,
+  config: VmConfig,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (config.network?.socket === undefined) return;
+  const { startNetwork } = await import("./network/start-network.ts");
+  const { home, assets, logger } = host;
+  await startNetwork({ home, id: config.sandboxId, assets, logger, signal });
 }
 
 /** False when the VM cannot be destroyed, which must not hide why its guest did not boot. */

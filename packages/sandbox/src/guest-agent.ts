@@ -4,6 +4,8 @@ import type { GuestInit } from "@virga/guest";
 import { VirgaError, isVirgaError } from "@virga/vm";
 import type { Vm } from "@virga/vm";
 import type { Host } from "./host.ts";
+import { guestNetwork } from "./network/guest-network.ts";
+import type { NetworkChoice } from "./network/guest-network.ts";
 import { whileAlive } from "./vm-death.ts";
 
 /** A client of the agent in this VM's guest. */
@@ -63,10 +65,20 @@ export function identityOf(id: string, env: Readonly<Record<string, string>> = {
   return identityOfSpec({ hostname: id, machineId: newMachineId(), env });
 }
 
-/** The same for a guest that has its names already: fresh entropy, the time, and who it is. */
+/** The same for a guest that has its names already: fresh entropy, the time, who it is, and its side of the network. */
 export function identityOfSpec(
-  spec: Required<Pick<GuestInit, "hostname" | "machineId" | "env">>,
+  spec: Required<Pick<GuestInit, "hostname" | "machineId" | "env">> & {
+    readonly network?: NetworkChoice;
+  },
 ): GuestInit {
   const { hostname, machineId, env } = spec;
-  return { entropy: randomBytes(256), timeNs: "now", hostname, machineId, env };
+  const network = guestNetwork(spec.network ?? "none");
+  return {
+    entropy: randomBytes(256),
+    timeNs: "now",
+    hostname,
+    machineId,
+    env,
+    ...(network && { network }),
+  };
 }

@@ -28,6 +28,8 @@ export interface Home {
   readonly snapshots: string;
   /** The catalogue, a database of SQLite: names, relations, intents. */
   readonly catalog: string;
+  /** One folder per VM with a network: what serves it. Not for longer than the VM runs. */
+  readonly networks: string;
   /** Lock file of set-up: one process at a time changes what the machine has. */
   readonly setupLock: string;
 }
@@ -83,7 +85,7 @@ export async function openHome(home: Home = homePaths()): Promise<Home> {
   const { state, run, kernel, initramfs, busybox, native, images, templates } = home;
   const { disks, vms, sandboxes, snapshots } = home;
   const assets = [kernel, initramfs, busybox, native, images, templates];
-  const inside = [...assets, disks, vms, sandboxes, snapshots];
+  const inside = [...assets, disks, vms, sandboxes, snapshots, home.networks];
   for (const path of [state, run, ...inside]) await ownDirectory(path);
   return home;
 }
@@ -103,6 +105,7 @@ function layout(state: string, run: string): Home {
     sandboxes: join(state, "sandboxes"),
     snapshots: join(state, "snapshots"),
     catalog: join(state, "catalog.sqlite"),
+    networks: join(run, "networks"),
     setupLock: join(state, "setup.lock"),
   };
 }

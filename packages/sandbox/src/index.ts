@@ -43,6 +43,7 @@ export {
 } from "./gc/collect-garbage.ts";
 export type { Damage } from "./gc/verify.ts";
 export { Host, type HostOptions } from "./host.ts";
+export type { NetworkChoice } from "./network/guest-network.ts";
 export { recoverHome } from "./recover-home.ts";
 export type { OnProgress } from "./progress.ts";
 export { checkCopy, type CopyRequest } from "./copy-into.ts";

@@ -1,9 +1,10 @@
 import { isVirgaError } from "@virga/vm";
 import type { DiskConfig } from "@virga/vm";
-import { bootGuest } from "./boot-guest.ts";
+import { bootGuest, serveNetwork } from "./boot-guest.ts";
 import type { Guest } from "./boot-guest.ts";
 import { agentOf } from "./guest-agent.ts";
 import type { Host } from "./host.ts";
+import { networkCard } from "./network/guest-network.ts";
 import { clonedUpper, disksOf, freshUpper, upperPath } from "./sandbox-disks.ts";
 import { buildTemplate } from "./templates/build-template.ts";
 import type { TemplatePlan } from "./templates/template-plan.ts";
@@ -26,7 +27,13 @@ export async function bootCold(options: MakeGuestOptions): Promise<Guest> {
   const disks = await ownDisks(options, (diskMib, upper) =>
     freshUpper(host.home, diskMib, upper, signal),
   );
-  return bootGuest(host, { ...plan.boot, ...disks, sandboxId: id }, accelerator, timings, signal);
+  const config = {
+    ...plan.boot,
+    ...disks,
+    ...networkCard(plan.network, host.home, id),
+    sandboxId: id,
+  };
+  return bootGuest(host, config, accelerator, timings, signal);
 }
 
 /** Restores the guest from its template, which is made first where there is none. A damaged template is made anew, once. */
@@ -68,11 +75,17 @@ async function restoreFrom(use: TemplateUse, options: MakeGuestOptions): Promise
   const disks = await ownDisks(options, (_diskMib, upper) =>
     clonedUpper(use.snapshotDirectory, upper, signal),
   );
-  const vm = await host.manager.createFromSnapshot(
-    { ...plan.clone, ...disks, sandboxId: id },
-    use.snapshotDirectory,
-    { reason: plan.restore.reason, ...(signal && { signal }) },
-  );
+  const config = {
+    ...plan.clone,
+    ...disks,
+    ...networkCard(plan.network, host.home, id),
+    sandboxId: id,
+  };
+  await serveNetwork(host, config, signal);
+  const vm = await host.manager.createFromSnapshot(config, use.snapshotDirectory, {
+    reason: plan.restore.reason,
+    ...(signal && { signal }),
+  });
   return { vm, agent: agentOf(vm, host) };
 }
 

@@ -3,6 +3,7 @@ import type { Logger, VmManager } from "@virga/vm";
 import type { Home } from "./home.ts";
 import { deadOwners, forgetOwner } from "./owner-record.ts";
 import type { OwnerRecord } from "./owner-record.ts";
+import { removeNetwork } from "./network/remove-network.ts";
 import { removeUpper } from "./sandbox-disks.ts";
 
 /** What recovery works on. */
@@ -30,6 +31,7 @@ async function removeOne(options: RecoverOptions, record: OwnerRecord): Promise<
     // Another process is at it, or its record is of a later version.
     if (outcome === "busy" || outcome === "foreign") return false;
     if (outcome === "whole" || outcome === "ended") await manager.destroy(id);
+    await removeNetwork(home, id, logger);
     await removeUpper(home, id);
     await forgetOwner(home, id);
     logger.info({ vm: id, purpose, outcome }, "removed the VM of a process that has died");

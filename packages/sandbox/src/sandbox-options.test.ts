@@ -9,6 +9,7 @@ test("everything has a default", () => {
     hypervisor: "auto",
     vcpus: 1,
     memoryMib: 512,
+    network: "none",
     cold: false,
   });
 });
@@ -21,6 +22,11 @@ test("all problems are named at once", () => {
     code: "INVALID_CONFIG",
     message:
       /hypervisor is "xen".*vcpus is 0.*1 to \d+ on this machine.*memoryMib is 9007199254740992/,
+  });
+  const network = "host" as "none";
+  assert.throws(() => resolveSandboxOptions({ network }), {
+    code: "INVALID_CONFIG",
+    message: /network is "host": it is none or internet/,
   });
   for (const memoryMib of [0, -1, 1.5, Number.NaN, 95]) {
     assert.throws(() => resolveSandboxOptions({ memoryMib }), { code: "INVALID_CONFIG" });

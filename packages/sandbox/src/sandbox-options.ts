@@ -3,6 +3,7 @@ import { VirgaError, machineLimits } from "@virga/vm";
 import type { HypervisorName, Logger } from "@virga/vm";
 import type { Host } from "./host.ts";
 import { BUILT_IN_NAMES, DEFAULT_IMAGE } from "./images/image.ts";
+import type { NetworkChoice } from "./network/guest-network.ts";
 import type { OnProgress } from "./progress.ts";
 import type { SetupEvent } from "./setup/setup-options.ts";
 import type { Timings } from "./timings.ts";
@@ -33,6 +34,8 @@ export interface SandboxOptions {
   readonly memoryMib?: number;
   /** Size of the disk for what the sandbox writes; it takes only what is written. Default 10,240. The built-in image has none: it lives in memory. */
   readonly diskMib?: number;
+  /** What it can reach: `none` (default), or `internet`: whatever this machine can, but for its loopback. See `docs/network.md`. QEMU only. */
+  readonly network?: NetworkChoice;
   /** Environment of every command, beside `PATH`, `HOME`, `TERM` and the image's. */
   readonly env?: Readonly<Record<string, string>>;
   /** Boots the guest instead of restoring a template. */
@@ -59,6 +62,7 @@ const KNOWN: Readonly<Record<keyof SandboxOptions, true>> = {
   vcpus: true,
   memoryMib: true,
   diskMib: true,
+  network: true,
   env: true,
   cold: true,
   host: true,
@@ -76,6 +80,7 @@ export interface ResolvedSandboxOptions {
   readonly vcpus: number;
   readonly memoryMib: number;
   readonly diskMib: number;
+  readonly network: NetworkChoice;
   readonly cold: boolean;
 }
 
@@ -87,12 +92,16 @@ export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxO
     vcpus: options.vcpus ?? 1,
     memoryMib: options.memoryMib ?? 512,
     diskMib: options.diskMib ?? DEFAULT_DISK_MIB,
+    network: options.network ?? "none",
     cold: options.cold ?? false,
   };
   const { image, hypervisor, vcpus, memoryMib, diskMib } = resolved;
   const problems = unknownOptions(options, KNOWN);
   if (!["auto", "cloud-hypervisor", "qemu"].includes(hypervisor)) {
     problems.push(`hypervisor is "${hypervisor}": it is auto, cloud-hypervisor or qemu`);
+  }
+  if (resolved.network !== "none" && resolved.network !== "internet") {
+    problems.push(`network is "${String(resolved.network)}": it is none or internet`);
   }
   const wholeNumber = (name: string, value: number, least: number, limit: number): void => {
     if (Number.isSafeInteger(value) && value >= least && value <= limit) return;

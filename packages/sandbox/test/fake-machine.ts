@@ -55,7 +55,7 @@ export async function useFakeMachine(t: TestContext): Promise<FakeMachine> {
     at("busybox.c"),
   ]);
   await mkdir(at("carried"));
-  for (const name of ["agent", "launcher"]) {
+  for (const name of ["agent", "launcher", "passt-guard"]) {
     await writeFile(at("carried", `virga-${name}`), name, { mode: 0o755 });
   }
   await program(

@@ -30,13 +30,15 @@ export async function checkNoVm(home: Home): Promise<void> {
   const owners = existsSync(join(home.state, "owners"))
     ? await readdir(join(home.state, "owners"))
     : [];
-  const [disks, sandboxes, snapshots] = await Promise.all(
-    [home.disks, home.sandboxes, home.snapshots].map((directory) => readdir(directory)),
+  const [disks, sandboxes, snapshots, networks] = await Promise.all(
+    [home.disks, home.sandboxes, home.snapshots, home.networks].map((directory) =>
+      readdir(directory),
+    ),
   );
   using catalog = Catalog.open(home.catalog);
   const rows = [...catalog.sandboxes.list(), ...catalog.snapshots.list()];
   assert.deepEqual(
-    { vms, owners, disks, sandboxes, snapshots, rows },
-    { vms: [], owners: [], disks: [], sandboxes: [], snapshots: [], rows: [] },
+    { vms, owners, disks, sandboxes, snapshots, networks, rows },
+    { vms: [], owners: [], disks: [], sandboxes: [], snapshots: [], networks: [], rows: [] },
   );
 }

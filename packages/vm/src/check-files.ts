@@ -7,6 +7,7 @@ export async function checkFiles(config: ResolvedVmConfig): Promise<void> {
   const files: [string, string][] = config.disks.map((disk) => [`disk ${disk.id}`, disk.path]);
   if (config.kernel !== undefined) files.push(["kernel", config.kernel]);
   if (config.initramfs !== undefined) files.push(["initramfs", config.initramfs]);
+  if (config.network?.socket !== undefined) files.push(["network socket", config.network.socket]);
   for (const [what, path] of files) {
     try {
       await stat(path);

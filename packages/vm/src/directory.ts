@@ -26,6 +26,7 @@ const RUN_FILES = {
   qmpOperations: "qmp0.sock",
   qmpReads: "qmp1.sock",
   incoming: "in.sock",
+  network: "net.sock",
   ports: "ports",
   disks: "disks",
   rootfs: "rootfs.ext4",
@@ -50,6 +51,8 @@ export interface RunPaths {
   readonly qmpReads: string;
   /** Socket on which QEMU waits for the device state of a restore. */
   readonly incoming: string;
+  /** Socket that takes up the frames of the guest's network card, where that is no TAP device. */
+  readonly network: string;
   /** Directory of the guest channel's sockets on QEMU: `0.sock` … `15.sock`. */
   readonly ports: string;
   readonly disks: string;
@@ -106,6 +109,7 @@ function runPaths(directory: string, socketName: string): RunPaths {
     qmpOperations: at(RUN_FILES.qmpOperations),
     qmpReads: at(RUN_FILES.qmpReads),
     incoming: at(RUN_FILES.incoming),
+    network: at(RUN_FILES.network),
     ports: at(RUN_FILES.ports),
     disks: at(RUN_FILES.disks),
     kernel: at(RUN_FILES.kernel),

@@ -32,6 +32,8 @@ export { qemuDriver } from "./hypervisor/qemu/driver.ts";
 export type { QemuDriverOptions } from "./hypervisor/qemu/driver.ts";
 export type { KernelIdentity } from "./kernel-identity.ts";
 export type { Isolation } from "./launch/isolation.ts";
+export { endHelper, startHelper } from "./launch/helper-process.ts";
+export type { HelperOptions } from "./launch/helper-process.ts";
 export { identifyProcess, isSameProcess } from "./launch/process-identity.ts";
 export type { ProcessIdentity } from "./launch/process-identity.ts";
 export { acquireLock, tryLock } from "./lock.ts";

@@ -34,6 +34,7 @@ test("everything has a default", async () => {
     vcpus: 1,
     memoryMib: 512,
     diskMib: undefined,
+    network: "none",
     env: {},
     workdir: undefined,
     user: undefined,
@@ -49,7 +50,7 @@ test("everything has a default", async () => {
 
 test("every option is passed on", async () => {
   const line =
-    "--image x --hypervisor qemu --vcpus 2 --memory=128 --disk 2048 --env A=1 --env B=2=3 --workdir /tmp -u nobody --timeout 1.5" +
+    "--image x --hypervisor qemu --vcpus 2 --memory=128 --disk 2048 --network internet --env A=1 --env B=2=3 --workdir /tmp -u nobody --timeout 1.5" +
     " --copy a:/b --copy c:/d -it --cold --timings=file --verbose -- ls -l";
   const settings = await parse(...line.split(" "));
   assert.deepEqual(settings, {
@@ -59,6 +60,7 @@ test("every option is passed on", async () => {
     vcpus: 2,
     memoryMib: 128,
     diskMib: 2048,
+    network: "internet",
     env: { A: "1", B: "2=3" },
     workdir: "/tmp",
     user: "nobody",

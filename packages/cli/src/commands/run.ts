@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { NetworkChoice } from "@virga/sandbox";
 import type { HypervisorName } from "@virga/vm";
 import {
   addCopy,
@@ -17,6 +18,7 @@ interface RunFlags {
   readonly vcpus: number;
   readonly memory: number;
   readonly disk?: number;
+  readonly network: NetworkChoice;
   readonly env: Readonly<Record<string, string>>;
   readonly workdir?: string;
   readonly user?: string;
@@ -54,6 +56,11 @@ export function runCommand(run: RunCommandLine): Command {
       "--disk <mib>",
       "disk of an image that has one, in MiB; takes what is written (default: 10240)",
       wholeNumber(64, 16_777_215),
+    )
+    .addOption(
+      new Option("--network <what>", "what the sandbox can reach; see docs/network.md")
+        .choices(["none", "internet"])
+        .default("none"),
     )
     .addOption(
       new Option("-e, --env <k=v>", "set a variable; K alone takes its value here (repeatable)")
@@ -110,6 +117,7 @@ function settingsOf(command: readonly string[], flags: RunFlags): RunSettings {
     vcpus: flags.vcpus,
     memoryMib: flags.memory,
     diskMib: flags.disk,
+    network: flags.network,
     env: flags.env,
     workdir: flags.workdir,
     user: flags.user,

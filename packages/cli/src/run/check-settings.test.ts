@@ -11,6 +11,7 @@ const good: RunSettings = {
   vcpus: 1,
   memoryMib: 128,
   diskMib: undefined,
+  network: "none",
   env: {},
   workdir: undefined,
   user: undefined,

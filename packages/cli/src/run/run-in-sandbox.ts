@@ -66,7 +66,7 @@ async function makeSandbox(
   timings: Timings,
   signal: AbortSignal,
 ): Promise<Sandbox> {
-  const { image, hypervisor, vcpus, memoryMib, diskMib, cold, verbose } = settings;
+  const { image, hypervisor, vcpus, memoryMib, diskMib, network, cold, verbose } = settings;
   const progress = new ProgressDisplay({ verbose });
   const setup = setupProgress(process.stderr);
   const options: SandboxOptions = {
@@ -75,6 +75,7 @@ async function makeSandbox(
     vcpus,
     memoryMib,
     ...(diskMib !== undefined && { diskMib }),
+    network,
     cold,
     // It goes also when this process is killed.
     ephemeral: true,

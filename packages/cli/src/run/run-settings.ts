@@ -1,3 +1,4 @@
+import type { NetworkChoice } from "@virga/sandbox";
 import type { HypervisorName } from "@virga/vm";
 
 /** What `virga run` was asked to do, checked. */
@@ -9,6 +10,7 @@ export interface RunSettings {
   readonly memoryMib: number;
   /** Size of the sandbox's disk; undefined for the default. */
   readonly diskMib: number | undefined;
+  readonly network: NetworkChoice;
   readonly env: Readonly<Record<string, string>>;
   readonly workdir: string | undefined;
   /** Who the command runs as; undefined for the image's user. */

@@ -76,6 +76,20 @@ const programs: CheckDefinition = {
   },
 };
 
+const network: CheckDefinition = {
+  name: "network",
+  essential: false,
+  run: async () => {
+    const missing = await missingRequirements(requirements.network);
+    if (missing.length === 0) return { ok: true, detail: "passt is on the PATH" };
+    return {
+      ok: false,
+      detail: "passt is not on the PATH: the first sandbox with a network installs it",
+      fix: installCommand(packageNames(missing)),
+    };
+  },
+};
+
 const kernel: CheckDefinition = {
   name: "guest-kernel",
   essential: true,
@@ -118,6 +132,7 @@ export const setupChecks: readonly CheckDefinition[] = [
   node,
   directories,
   programs,
+  network,
   kernel,
   busybox,
   native,

@@ -1,4 +1,5 @@
 import { readdir, rm } from "node:fs/promises";
+import { removeNetwork } from "../network/remove-network.ts";
 import { removeUpper } from "../sandbox-disks.ts";
 import { isSandboxId } from "../sandbox-id.ts";
 import { ownedIds } from "../owner-record.ts";
@@ -16,10 +17,15 @@ import type { Garbage, GarbageTools } from "./garbage.ts";
  */
 export async function orphans(tools: GarbageTools): Promise<Garbage[]> {
   const { home, catalog } = tools;
-  const [vms, disks, directories] = await Promise.all(
-    [home.vms, home.disks, home.sandboxes].map(idsIn),
+  const [vms, disks, directories, networks] = await Promise.all(
+    [home.vms, home.disks, home.sandboxes, home.networks].map(idsIn),
   );
-  const sandboxes = new Set([...(vms ?? []), ...(disks ?? []), ...(directories ?? [])]);
+  const sandboxes = new Set([
+    ...(vms ?? []),
+    ...(disks ?? []),
+    ...(directories ?? []),
+    ...(networks ?? []),
+  ]);
   const snapshots = await idsIn(home.snapshots);
   const owned = await ownedIds(home);
   const known = new Set([
@@ -49,6 +55,7 @@ async function removeSandbox({ home, manager }: GarbageTools, id: string): Promi
   // Somebody is at work on it, or it is of another version.
   if (outcome === "busy" || outcome === "foreign") return false;
   if (manager.get(id) !== undefined) await manager.destroy(id);
+  await removeNetwork(home, id);
   await removeUpper(home, id);
   await rm(sandboxPaths(home, id).directory, { recursive: true, force: true });
   return true;

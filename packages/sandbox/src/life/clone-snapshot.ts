@@ -12,7 +12,7 @@ import type { MadeSandbox } from "./make-sandbox.ts";
 import { restoreVm } from "./restore-vm.ts";
 
 /** What the options may say about a sandbox that is made from a snapshot: it is as that was. */
-const FIXED = ["image", "hypervisor", "vcpus", "memoryMib", "diskMib"] as const;
+const FIXED = ["image", "hypervisor", "vcpus", "memoryMib", "diskMib", "network"] as const;
 
 /** What to make of a snapshot. */
 export interface CloneSnapshotOptions extends Pick<

@@ -6,6 +6,8 @@ import { homePaths } from "../home.ts";
 import { ensureImage } from "../images/ensure-image.ts";
 import { keepImage } from "../images/image.ts";
 import { bootCold, restoreClone } from "../make-guest.ts";
+import { chooseForNetwork } from "../network/choose-hypervisor.ts";
+import { ensureNetworkTools } from "../network/ensure-network-tools.ts";
 import { newSandboxId } from "../sandbox-id.ts";
 import { resolveSandboxOptions } from "../sandbox-options.ts";
 import type { SandboxOptions } from "../sandbox-options.ts";
@@ -40,14 +42,16 @@ async function fromImage(
 ): Promise<CreatedSandbox> {
   const { signal, timings } = options;
   const resolved = resolveSandboxOptions(options);
-  const { vcpus, memoryMib, diskMib, hypervisor, cold } = resolved;
+  const { vcpus, memoryMib, diskMib, network, hypervisor, cold } = resolved;
   const image = await ensureImage(resolved.image, {
     ...hostOptions(options),
     home: options.host?.home ?? homePaths(),
   });
   const host = options.host ?? (await openHost(options, timings));
-  const probe = host.choose(hypervisor);
-  const plan = await planTemplate(host, { image, diskMib, vcpus, memoryMib, hypervisor: probe });
+  const probe = chooseForNetwork(host, hypervisor, network);
+  if (network !== "none") await ensureNetworkTools(host.home, options);
+  const shape = { image, diskMib, vcpus, memoryMib, hypervisor: probe, network };
+  const plan = await planTemplate(host, shape);
   const id = newSandboxId();
   const spec: SandboxSpec = {
     image: image.name,
@@ -61,7 +65,7 @@ async function fromImage(
     user: image.user,
     workdir: image.workdir,
     command: image.command,
-    network: "none",
+    network,
     balloon: plan.parts.balloon,
     hostname: id,
     machineId: newMachineId(),

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { VirgaError } from "@virga/vm";
+import { removeNetwork } from "../network/remove-network.ts";
 import { findVm } from "./find-vm.ts";
 import type { LifeTools } from "./life-tools.ts";
 
@@ -18,6 +19,7 @@ export async function endVm(
     if (vm === undefined) break;
     await tools.manager.destroy(id, { ...(signal && { signal }) });
   }
+  await removeNetwork(tools.home, id);
   const directory = join(tools.home.vms, id);
   if (!existsSync(directory)) return;
   throw new VirgaError(

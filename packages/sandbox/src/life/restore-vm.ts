@@ -1,8 +1,10 @@
 import { readSnapshot } from "@virga/vm";
-import type { Vm } from "@virga/vm";
+import type { Vm, VmConfig } from "@virga/vm";
+import { serveNetwork } from "../boot-guest.ts";
 import type { SandboxSpec } from "../catalog/rows.ts";
 import type { Host } from "../host.ts";
 import { findImage } from "../images/image.ts";
+import { networkCard } from "../network/guest-network.ts";
 import { disksOf, upperPath } from "../sandbox-disks.ts";
 import { decideRestore } from "../templates/restore-rule.ts";
 import { VM_TIMEOUTS } from "../templates/template-plan.ts";
@@ -31,23 +33,25 @@ export async function restoreVm(options: RestoreVmOptions): Promise<Vm> {
     snapshotForm: memory.form,
   });
   const disks = await disksFor(host, id, spec);
-  return host.manager.createFromSnapshot(
-    {
-      sandboxId: id,
-      ...(templateId !== null && { templateId }),
-      hypervisor: name,
-      ...(binary !== null && { binary }),
-      vcpus: spec.vcpus,
-      memoryMib: spec.memoryMib,
-      memoryForm: restore.memoryForm,
-      balloon: spec.balloon,
-      ...(disks && { disks }),
-      restoreMode: restore.mode,
-      timeouts: VM_TIMEOUTS,
-    },
-    snapshotDirectory,
-    { reason: restore.reason, ...(signal && { signal }) },
-  );
+  const config: VmConfig = {
+    sandboxId: id,
+    ...(templateId !== null && { templateId }),
+    hypervisor: name,
+    ...(binary !== null && { binary }),
+    vcpus: spec.vcpus,
+    memoryMib: spec.memoryMib,
+    memoryForm: restore.memoryForm,
+    balloon: spec.balloon,
+    ...(disks && { disks }),
+    ...networkCard(spec.network, host.home, id),
+    restoreMode: restore.mode,
+    timeouts: VM_TIMEOUTS,
+  };
+  await serveNetwork(host, config, signal);
+  return host.manager.createFromSnapshot(config, snapshotDirectory, {
+    reason: restore.reason,
+    ...(signal && { signal }),
+  });
 }
 
 async function disksFor(

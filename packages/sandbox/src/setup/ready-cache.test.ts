@@ -38,8 +38,10 @@ test("what was noted is given while it is there and nothing it was made from has
     initramfs: at("initramfs"),
     initramfsHash: "h",
     launcher: at("launcher"),
+    passtGuard: at("guard"),
   };
-  for (const path of [assets.kernel, assets.initramfs, assets.launcher]) await writeFile(path, "x");
+  for (const path of [assets.kernel, assets.initramfs, assets.launcher, assets.passtGuard])
+    await writeFile(path, "x");
   const file = at("ready.json");
   const why = async (key: string): Promise<string> => (await readReady(file, key)).why ?? "";
   assert.match(await why("key"), /not been finished/);
@@ -50,6 +52,6 @@ test("what was noted is given while it is there and nothing it was made from has
   assert.match(await why("key"), /is gone/);
   await writeFile(file, '{"format":0}');
   assert.match(await why("key"), /another version/);
-  await writeFile(file, '{"format":1,"key":"key"');
+  await writeFile(file, '{"format":2,"key":"key"');
   assert.match(await why("key"), /not been finished/);
 });

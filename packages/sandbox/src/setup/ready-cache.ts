@@ -2,7 +2,7 @@ import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { publishFile } from "./publish.ts";
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What a VM is made from, ready on disk. */
 export interface ReadyAssets {
@@ -17,6 +17,8 @@ export interface ReadyAssets {
   /** Hash of the initramfs; part of a template's key. */
   readonly initramfsHash: string;
   readonly launcher: string;
+  /** What stands between a VM and passt. */
+  readonly passtGuard: string;
 }
 
 /**
@@ -63,9 +65,9 @@ export async function readReady(file: string, key: string): Promise<ReadyLookup>
   }
   if (cached.format !== FORMAT) return { why: "another version of Virga did the set-up" };
   if (cached.key !== key) return { why: "what guests are made from has changed since set-up" };
-  const { kernel, initramfs, launcher } = cached.assets;
+  const { kernel, initramfs, launcher, passtGuard } = cached.assets;
   const there = await Promise.all(
-    [kernel, initramfs, launcher].map((path) =>
+    [kernel, initramfs, launcher, passtGuard].map((path) =>
       stat(path).then(
         (stats) => stats.isFile() && stats.size > 0,
         () => false,

@@ -42,6 +42,7 @@ export const requirements = {
       purpose: "check Debian's packages",
     },
   ],
+  network: [{ name: "passt", package: "passt", purpose: "give sandboxes a network" }],
   pull: [{ name: "skopeo", package: "skopeo", purpose: "pull images" }],
   dev: [
     {

@@ -2,8 +2,17 @@ import type { Logger } from "@virga/vm";
 import type { Home } from "../home.ts";
 import type { GivenFiles, SetupMachine } from "./setup-context.ts";
 
-/** Sets of system programs: a hypervisor, what unpacks kernels, what builds native programs, what images and their disks are made with, what makes the image `debian`, what pulls images, what tests use, what long tests use beside that. */
-export type ToolSet = "qemu" | "kernel" | "native" | "images" | "debian" | "pull" | "dev" | "fuzz";
+/** Sets of system programs: a hypervisor, what unpacks kernels, what builds native programs, what images and their disks are made with, what makes the image `debian`, what pulls images, what gives sandboxes a network, what tests use, what long tests use beside that. */
+export type ToolSet =
+  | "qemu"
+  | "kernel"
+  | "native"
+  | "images"
+  | "debian"
+  | "pull"
+  | "network"
+  | "dev"
+  | "fuzz";
 
 /** Progress of set-up. */
 export interface SetupEvent {

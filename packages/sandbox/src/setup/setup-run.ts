@@ -136,9 +136,9 @@ export class SetupRun {
     if (!this.#guest) return undefined;
     const { home } = this.#context;
     const kernel = await currentKernel(home.kernel);
-    const { launcher } = await runtimePrograms(this.#context);
-    if (kernel === undefined || launcher === undefined)
-      throw new Error("set-up ended without kernel or launcher");
+    const { launcher, "passt-guard": passtGuard } = await runtimePrograms(this.#context);
+    if (kernel === undefined || launcher === undefined || passtGuard === undefined)
+      throw new Error("set-up ended without kernel, launcher or guard");
     const initramfs = await builtInitramfs(this.#context);
     const assets: ReadyAssets = {
       kernelId: kernel.id,
@@ -147,6 +147,7 @@ export class SetupRun {
       initramfs: initramfs.path,
       initramfsHash: initramfs.hash,
       launcher,
+      passtGuard,
     };
     await writeReady(this.#cacheFile(), await this.#cacheKey(), assets);
     return assets;

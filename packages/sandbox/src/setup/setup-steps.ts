@@ -14,7 +14,7 @@ import { requirements, type Requirement } from "./requirements.ts";
 import type { SetupContext } from "./setup-context.ts";
 
 /** The native programs that running VMs needs. */
-export const RUNTIME_PROGRAMS: readonly string[] = ["agent", "launcher"];
+export const RUNTIME_PROGRAMS: readonly string[] = ["agent", "launcher", "passt-guard"];
 
 /** One thing that set-up makes. Each can be done again after an interruption, and finds done what was done. */
 export interface SetupStep {

@@ -1,6 +1,8 @@
 import { bootGuest } from "../boot-guest.ts";
 import type { Host } from "../host.ts";
 import { disksOf, freshUpper } from "../sandbox-disks.ts";
+import { networkCard } from "../network/guest-network.ts";
+import { removeNetwork } from "../network/remove-network.ts";
 import { syncPath } from "../setup/publish.ts";
 import { writeHashes } from "../snapshots/snapshot-hashes.ts";
 import { upperOf } from "./template-paths.ts";
@@ -12,7 +14,7 @@ import type { Timings } from "../timings.ts";
 /** What a template is made from. */
 export interface BuildTemplateOptions {
   readonly host: Host;
-  readonly plan: Pick<TemplatePlan, "boot" | "disks">;
+  readonly plan: Pick<TemplatePlan, "boot" | "disks" | "network">;
   readonly accelerator: "kvm" | "tcg";
   readonly signal: AbortSignal | undefined;
   readonly timings: Timings;
@@ -37,7 +39,7 @@ export async function buildTemplate(
     const disks = plan.disks && { disks: disksOf(plan.disks.base, upper) };
     const { vm, agent } = await bootGuest(
       host,
-      { ...plan.boot, ...disks, sandboxId: id },
+      { ...plan.boot, ...disks, ...networkCard(plan.network, home, id), sandboxId: id },
       accelerator,
       options.timings,
       signal,
@@ -56,6 +58,9 @@ export async function buildTemplate(
     await writeHashes(snapshotDirectory, signal);
   } finally {
     // A VM that could not be destroyed keeps its record: the next process tries again.
-    if (manager.get(id) === undefined) await ownership.release();
+    if (manager.get(id) === undefined) {
+      await removeNetwork(home, id, host.logger);
+      await ownership.release();
+    }
   }
 }

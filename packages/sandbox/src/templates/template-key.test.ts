@@ -38,7 +38,7 @@ test("every part counts", () => {
     memoryMib: 513,
     memoryForm: "anonymous",
     balloon: true,
-    network: "tap",
+    network: "internet",
     hypervisor: "cloud-hypervisor",
     hypervisorVersion: "8.2.0",
     accelerator: "kvm",

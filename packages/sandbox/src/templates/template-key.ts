@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { HypervisorName, MemoryForm } from "@virga/vm";
+import type { NetworkChoice } from "../network/guest-network.ts";
 
 /** Version of what a template's snapshot expects of its clones: paths, devices, the agent's contract. Raised by whoever changes any of them. */
 const LAYOUT_VERSION = 1;
@@ -20,7 +21,7 @@ export interface TemplateParts {
   readonly memoryForm: MemoryForm;
   readonly balloon: boolean;
   /** Network backend: which card the guest has, if any. */
-  readonly network: "none";
+  readonly network: NetworkChoice;
   readonly hypervisor: HypervisorName;
   /** What the hypervisor's build calls itself. */
   readonly hypervisorVersion: string;

@@ -2,6 +2,7 @@ import { hostCpu } from "@virga/vm";
 import type { HypervisorProbe, VmConfig } from "@virga/vm";
 import type { Host } from "../host.ts";
 import type { Image } from "../images/image.ts";
+import type { NetworkChoice } from "../network/guest-network.ts";
 import { diskWords } from "../sandbox-disks.ts";
 import { decideRestore } from "./restore-rule.ts";
 import type { RestoreDecision } from "./restore-rule.ts";
@@ -27,6 +28,8 @@ export interface SandboxShape {
   readonly vcpus: number;
   readonly memoryMib: number;
   readonly hypervisor: HypervisorProbe;
+  /** Default `none`. */
+  readonly network?: NetworkChoice;
 }
 
 /** How sandboxes of one shape are made on this host. */
@@ -36,15 +39,16 @@ export interface TemplatePlan {
   readonly restore: RestoreDecision;
   /** What the disks are made of; undefined for an image without a base disk. */
   readonly disks: { readonly base: string; readonly diskMib: number } | undefined;
-  /** To boot one, but for its disks: the template, or a sandbox without a template. */
+  readonly network: NetworkChoice;
+  /** To boot one, but for its disks and its card: the template, or a sandbox without a template. */
   readonly boot: Omit<VmConfig, "sandboxId">;
-  /** To restore one from the template, but for its disks. */
+  /** To restore one from the template, but for its disks and its card. */
   readonly clone: Omit<VmConfig, "sandboxId">;
 }
 
 /** Plans the template of a shape: its key, and the configurations of the VM it is made in and of its clones. */
 export async function planTemplate(host: Host, shape: SandboxShape): Promise<TemplatePlan> {
-  const { image, vcpus, memoryMib, hypervisor } = shape;
+  const { image, vcpus, memoryMib, hypervisor, network = "none" } = shape;
   const disks = image.disk === undefined ? undefined : { base: image.disk, diskMib: shape.diskMib };
   const kernelArguments = [...KERNEL_ARGUMENTS, ...(disks === undefined ? [] : diskWords)];
   const { assets, manager } = host;
@@ -69,7 +73,7 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
     memoryMib,
     memoryForm: restore.memoryForm,
     balloon,
-    network: "none",
+    network,
     hypervisor: name,
     hypervisorVersion,
     accelerator,
@@ -92,6 +96,7 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
     parts,
     restore,
     disks,
+    network,
     boot: {
       ...common,
       kernel: assets.kernel,

@@ -29,6 +29,12 @@ test("the seed's defaults: 1 vcpu, 512 MiB, tap0, on-demand with a balloon", () 
   assert.equal(config.timeouts.launchMs, 5_000);
 });
 
+test("a card on a socket has no TAP device", () => {
+  const network = { mac: "02:00:00:00:00:01", socket: "/run/net.sock" };
+  const config = applyDefaults({ sandboxId: "a", binary: "/b", network }, context);
+  assert.deepEqual(config.network, network);
+});
+
 test("a VM without a namespace gets a new one where that is possible", () => {
   const config = { sandboxId: "a", binary: "/b" };
   assert.equal(applyDefaults(config, context).networkNamespace, "new");

@@ -1,7 +1,14 @@
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { accessSync, constants, statSync } from "node:fs";
 import { VirgaError } from "../errors.ts";
-import type { HypervisorName, ResolvedVmConfig, TimeoutConfig, VmConfig } from "./vm-config.ts";
+import type {
+  HypervisorName,
+  NetworkConfig,
+  ResolvedNetwork,
+  ResolvedVmConfig,
+  TimeoutConfig,
+  VmConfig,
+} from "./vm-config.ts";
 
 /** Deadlines where the configuration names none. The first, `shutdownMs` and `terminateMs` are the seed's. */
 export const DEFAULT_TIMEOUTS: Required<TimeoutConfig> = {
@@ -48,10 +55,7 @@ export function applyDefaults(config: VmConfig, context: DefaultsContext): Resol
     memoryMib: config.memoryMib ?? 512,
     memoryForm,
     networkNamespace: namespacePath(config.networkNamespace, context.isolated),
-    network:
-      config.network === undefined
-        ? undefined
-        : { ...config.network, tap: config.network.tap ?? "tap0" },
+    network: config.network && resolveNetwork(config.network),
     kernelArguments: config.kernelArguments ?? [],
     initPath: config.initPath,
     socketName: config.socketPath ?? "api.sock",
@@ -65,6 +69,10 @@ export function applyDefaults(config: VmConfig, context: DefaultsContext): Resol
     restoreMode,
     timeouts: { ...DEFAULT_TIMEOUTS, ...config.timeouts },
   };
+}
+
+function resolveNetwork({ tap, socket, ...rest }: NetworkConfig): ResolvedNetwork {
+  return socket === undefined ? { ...rest, tap: tap ?? "tap0" } : { ...rest, socket };
 }
 
 function namespacePath(name: string | undefined, isolated: boolean): string {

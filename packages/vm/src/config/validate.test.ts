@@ -102,6 +102,13 @@ test("a network needs a namespace, a unicast MAC and addresses", () => {
   assert.deepEqual(paths({ networkNamespace: "../x" }), ["networkNamespace"]);
 });
 
+test("a network on a socket needs no namespace, and has no TAP device", () => {
+  const network = { mac: "02:00:00:00:00:01", socket: "/run/net.sock" };
+  assert.deepEqual(paths({ network }), []);
+  assert.deepEqual(paths({ network: { ...network, tap: "tap0" } }), ["network.tap"]);
+  assert.deepEqual(paths({ network: { ...network, socket: "net.sock" } }), ["network.socket"]);
+});
+
 test("kernel arguments are single printable words", () => {
   assert.deepEqual(paths({ kernelArguments: ["quiet", "a b", "x\n"] }), [
     "kernelArguments[1]",

@@ -22,7 +22,7 @@ const KNOWN = [
 const PARTS = {
   rootfs: ["path", "readonly"],
   disk: ["id", "path", "readonly"],
-  network: ["tap", "mac", "guestAddress", "gateway", "mask"],
+  network: ["tap", "socket", "mac", "guestAddress", "gateway", "mask"],
   timeouts: Object.keys(DEFAULT_TIMEOUTS) as (keyof TimeoutConfig)[],
 } as const;
 
@@ -135,11 +135,21 @@ function validateNetwork(check: ValueCheck, config: Unchecked<VmConfig>): void {
   const { network } = config;
   if (network === undefined || !check.record<NetworkConfig>("network", network)) return;
   check.fields("network.", network, PARTS.network);
-  check.given(
-    "networkNamespace",
-    config.networkNamespace,
-    "the namespace that holds the TAP device",
-  );
+  if (network.socket === undefined) {
+    check.given(
+      "networkNamespace",
+      config.networkNamespace,
+      "the namespace that holds the TAP device",
+    );
+  } else {
+    check.path("network.socket", network.socket);
+    check.that(
+      network.tap === undefined,
+      "network.tap",
+      network.tap,
+      "nothing beside network.socket",
+    );
+  }
   check.pattern("network.tap", network.tap, DEVICE, "a device name of at most 15 characters");
   check.that(
     typeof network.mac === "string" && MAC.test(network.mac) && isUnicast(network.mac),

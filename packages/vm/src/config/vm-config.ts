@@ -21,10 +21,12 @@ export interface DiskConfig {
   readonly readonly?: boolean;
 }
 
-/** The guest's network card: a TAP device that exists already, in the VM's network namespace. */
+/** The guest's network card: a TAP device that exists already, in the VM's network namespace, or a socket that carries its frames. */
 export interface NetworkConfig {
-  /** Name of the TAP device. Default `tap0`. */
+  /** Name of the TAP device. Default `tap0`, without a socket. */
   readonly tap?: string;
+  /** Path of a Unix stream socket on which somebody takes up the card's frames, each after its length in 4 bytes (QEMU only). Needs no namespace. */
+  readonly socket?: string;
   /** The guest's MAC address. */
   readonly mac: string;
   /** Guest IPv4 address, given to the kernel as `ip=` when a gateway and mask are there too. */
@@ -33,6 +35,13 @@ export interface NetworkConfig {
   /** Netmask in dotted form, e.g. `255.255.255.0`. */
   readonly mask?: string;
 }
+
+/** A {@link NetworkConfig} with either a TAP device or a socket. */
+export type ResolvedNetwork = Omit<NetworkConfig, "tap" | "socket"> &
+  (
+    | { readonly tap: string; readonly socket?: never }
+    | { readonly tap?: never; readonly socket: string }
+  );
 
 /** Deadlines of the manager, in milliseconds. */
 export interface TimeoutConfig {
@@ -111,7 +120,7 @@ export interface ResolvedVmConfig {
   readonly memoryForm: MemoryForm;
   /** Path of a network namespace, `new` for an empty one, `none` to stay in the host's (only without privileges). */
   readonly networkNamespace: string;
-  readonly network: (NetworkConfig & { readonly tap: string }) | undefined;
+  readonly network: ResolvedNetwork | undefined;
   readonly kernelArguments: readonly string[];
   readonly initPath: string | undefined;
   readonly socketName: string;

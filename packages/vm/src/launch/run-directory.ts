@@ -35,6 +35,13 @@ function imports(
       readonly: disk.readonly,
       directory: false,
     });
+  if (config.network?.socket !== undefined)
+    list.push({
+      source: config.network.socket,
+      at: (paths) => paths.network,
+      readonly: false,
+      directory: false,
+    });
   if (snapshot !== undefined)
     list.push({
       source: snapshot.directory,

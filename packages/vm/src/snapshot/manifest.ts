@@ -35,6 +35,7 @@ export interface SnapshotShape {
   readonly console: boolean;
   /** MAC of the network card; null without one. */
   readonly mac: string | null;
+  /** Name of its TAP device; null where it is a socket, or where there is no card. */
   readonly tap: string | null;
   /** Whether the recorded paths are the fixed ones: then any clone with a mount namespace can use them. */
   readonly isolated: boolean;

@@ -53,6 +53,13 @@ test("what it cannot do is refused before anything is made", () => {
     ["INVALID_CONFIG", () => driver.check(testContext("/vm,a", false), undefined)],
     [
       "UNSUPPORTED",
+      () => {
+        const network = { mac: "02:00:00:00:00:01", socket: "/run/net.sock" };
+        driver.check(testContext("/vm", true, { network }), undefined);
+      },
+    ],
+    [
+      "UNSUPPORTED",
       () =>
         driver.check(testContext("/vm", true, { memoryForm: "file", balloon: true }), undefined),
     ],

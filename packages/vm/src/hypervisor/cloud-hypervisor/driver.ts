@@ -35,6 +35,16 @@ export const cloudHypervisorDriver: HypervisorDriver = {
         { details: { directory: layout.directory } },
       );
     }
+    if (config.network?.socket !== undefined) {
+      throw new VirgaError(
+        "UNSUPPORTED",
+        "Cloud Hypervisor cannot use a socket as a network card: only a TAP device",
+        {
+          details: { feature: "network.socket", hypervisor: "cloud-hypervisor" },
+          hint: "Use a TAP device, or QEMU.",
+        },
+      );
+    }
     if (source === undefined) checkBoot(context);
     else checkMode(context, source);
     if (

@@ -47,7 +47,7 @@ export function vmConfigJson({ config, layout }: VmContext): Record<string, unkn
       ...(config.initramfs !== undefined && { initramfs: inside.initramfs }),
     },
     disks: config.disks.map((disk) => diskJson(disk, inside.disk(disk.id))),
-    ...(config.network !== undefined && {
+    ...(config.network?.tap !== undefined && {
       net: [{ id: "net", tap: config.network.tap, mac: config.network.mac }],
     }),
     rng: { src: "/dev/urandom" },

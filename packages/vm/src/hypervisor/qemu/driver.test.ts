@@ -145,6 +145,18 @@ test("the devices are those of the configuration", () => {
   assert.ok(!values(bare, "-append")[0]?.includes("virga.ports"));
 });
 
+test("a card on a socket is met in the VM's directory, in a clone as in its template", () => {
+  const network = { mac: "52:54:00:00:00:02", socket: "/elsewhere/a.sock" };
+  const context = contextOf({ config: { network } });
+  const netdev = "stream,id=net0,server=off,addr.type=unix,addr.path=/srv/vm,,1/run/net.sock";
+  const boot = driver.planBoot(context).argv;
+  assert.deepEqual(values(boot, "-netdev"), [netdev]);
+  assert.ok(
+    values(boot, "-device").includes("virtio-net-pci,netdev=net0,mac=52:54:00:00:00:02,romfile="),
+  );
+  assert.deepEqual(values(driver.planRestore(context, sourceOf("copy")).argv, "-netdev"), [netdev]);
+});
+
 test("a restore makes the same machine without a kernel", () => {
   const context = contextOf({ config: { disks: [{ id: "upper", path: "/disks/b" }] } });
   const boot = driver.planBoot(context).argv;

@@ -136,10 +136,11 @@ function devices(context: VmContext): string[] {
   for (const disk of config.disks) list.push(...diskArguments(disk, layout.inside.disk(disk.id)));
   if (config.network !== undefined) {
     const { tap, mac } = config.network;
-    list.push(
-      "-netdev",
-      `tap,id=net0,ifname=${optionValue(tap)},script=no,downscript=no,vhost=off`,
-    );
+    const backend =
+      tap === undefined
+        ? `stream,id=net0,server=off,addr.type=unix,addr.path=${optionValue(layout.inside.network)}`
+        : `tap,id=net0,ifname=${optionValue(tap)},script=no,downscript=no,vhost=off`;
+    list.push("-netdev", backend);
     list.push("-device", `virtio-net-pci,netdev=net0,mac=${mac},romfile=`);
   }
   if (config.balloon) list.push("-device", "virtio-balloon-pci,id=balloon,deflate-on-oom=on");
