@@ -17,13 +17,16 @@ export interface RawProcess {
 const POLL_MS = 2;
 
 /**
- * Spawns a VMM, its output going to a file of its directory as Virga does it, and in a session of its own too: the kernel shares processors out by session,
- * so that on a busy machine a VMM in the bench's own session would have another share than Virga's.
+ * Spawns a VMM, its output (on Cloud Hypervisor also its events, on descriptor 4) going to a file of its directory as Virga does it, and in a session of
+ * its own too: the kernel shares processors out by session, so that on a busy machine a VMM in the bench's own session would have another share than Virga's.
  */
 export function spawnRaw(argv: readonly string[], directory: string): RawProcess {
   const log = openSync(join(directory, "vmm.log"), "a", 0o600);
   const [program = "", ...args] = argv;
-  const child = spawn(program, args, { stdio: ["ignore", log, log], detached: true });
+  const child = spawn(program, args, {
+    stdio: ["ignore", log, log, "ignore", log],
+    detached: true,
+  });
   closeSync(log);
   const ended = once(child, "exit").then(() => undefined);
   return {
