@@ -1,16 +1,21 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { VirgaError, abortedError, errnoOf, errorText } from "../../errors.ts";
+import { VirgaError, abortedError, errnoOf } from "../../errors.ts";
 import type { CallOptions } from "../port.ts";
-
-/** Longest line QEMU may send. What it really sends is far below. */
-const MAX_LINE_BYTES = 1 << 20;
+import {
+  commandError,
+  connectError,
+  exitedError,
+  protocolError,
+  timeoutError,
+} from "./qmp-errors.ts";
+import type { QmpPlace } from "./qmp-errors.ts";
+import { QmpLines } from "./qmp-lines.ts";
 
 /** QEMU knows some fifty events. */
 const MAX_EVENTS = 100;
 
-const QUOTED_CHARACTERS = 200;
 const BUSY_POLL_MS = 5;
 
 /** A connected monitor, its capabilities negotiated. */
@@ -59,14 +64,16 @@ class Session implements QmpSession {
   /** In the order in which the monitor answers: its greeting, its capabilities, the commands. */
   readonly #waiting: Waiting[] = [];
   #negotiated: Promise<unknown> = Promise.resolve();
-  #pieces: Buffer[] = [];
-  #pieceBytes = 0;
+  readonly #lines = new QmpLines();
   readonly #events = new Set<string>();
 
   constructor(path: string, options: CallOptions) {
     this.#path = path;
     this.#options = options;
-    this.#timer = setTimeout(() => this.#fail(this.#timeoutError()), options.timeoutMs);
+    this.#timer = setTimeout(
+      () => this.#fail(timeoutError(this.#at, options.timeoutMs)),
+      options.timeoutMs,
+    );
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -98,13 +105,18 @@ class Session implements QmpSession {
     return answer;
   }
 
+  /** Where it is, for an error. */
+  get #at(): QmpPlace {
+    return { path: this.#path, doing: this.#doing };
+  }
+
   saw(event: string): boolean {
     return this.#events.has(event);
   }
 
   async #greeting(): Promise<void> {
     const greeting = await this.#receive();
-    if (!isObject(greeting["QMP"])) throw this.#protocolError(JSON.stringify(greeting));
+    if (!isObject(greeting["QMP"])) throw protocolError(this.#at, JSON.stringify(greeting));
     this.#doing = this.#last;
   }
 
@@ -118,9 +130,9 @@ class Session implements QmpSession {
     const request = { execute: command, ...(commandArguments && { arguments: commandArguments }) };
     if (this.#failure === undefined && !this.#isClosed) this.#write(`${JSON.stringify(request)}\n`);
     const answer = await this.#receive();
-    if ("id" in answer) throw this.#protocolError(JSON.stringify(answer));
-    if (isObject(answer["error"])) throw this.#commandError(command, answer["error"]);
-    if (!("return" in answer)) throw this.#protocolError(JSON.stringify(answer));
+    if ("id" in answer) throw protocolError(this.#at, JSON.stringify(answer));
+    if (isObject(answer["error"])) throw commandError(command, answer["error"]);
+    if (!("return" in answer)) throw protocolError(this.#at, JSON.stringify(answer));
     return answer["return"];
   }
 
@@ -159,37 +171,24 @@ class Session implements QmpSession {
       }
       socket.destroy();
       // The queue of waiting clients is full; the deadline ends this.
-      if (errnoOf(error) !== "EAGAIN") throw this.#failure ?? this.#connectError(error);
+      if (errnoOf(error) !== "EAGAIN") throw this.#failure ?? connectError(this.#path, error);
       await sleep(BUSY_POLL_MS);
     }
   }
 
   #listen(socket: Socket): void {
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
-    socket.on("error", (error) => this.#fail(this.#exitedError(error)));
-    socket.on("close", () => this.#fail(this.#exitedError(undefined)));
+    socket.on("error", (error) => this.#fail(exitedError(this.#at, error)));
+    socket.on("close", () => this.#fail(exitedError(this.#at, undefined)));
     if (this.#failure !== undefined) socket.destroy();
   }
 
   #onData(chunk: Buffer): void {
-    let rest = chunk;
-    for (let end = rest.indexOf(10); end >= 0 && !this.#failure; end = rest.indexOf(10)) {
-      this.#pieces.push(rest.subarray(0, end));
-      rest = rest.subarray(end + 1);
-      const line = Buffer.concat(this.#pieces);
-      this.#pieces = [];
-      this.#pieceBytes = 0;
-      if (line.length > MAX_LINE_BYTES) this.#failLong();
-      else this.#onLine(line.toString("utf8"));
+    for (const line of this.#lines.push(chunk)) {
+      if (this.#failure !== undefined) return;
+      if (typeof line === "string") this.#onLine(line);
+      else this.#fail(protocolError(this.#at, line.begin, line.problem));
     }
-    this.#pieces.push(rest);
-    this.#pieceBytes += rest.length;
-    if (this.#pieceBytes > MAX_LINE_BYTES) this.#failLong();
-  }
-
-  #failLong(): void {
-    const error = `a line is longer than ${MAX_LINE_BYTES} bytes`;
-    this.#fail(this.#protocolError(Buffer.concat(this.#pieces).toString("latin1"), error));
   }
 
   #onLine(line: string): void {
@@ -198,15 +197,15 @@ class Session implements QmpSession {
     try {
       message = JSON.parse(line);
     } catch {
-      this.#fail(this.#protocolError(line));
+      this.#fail(protocolError(this.#at, line));
       return;
     }
-    if (!isObject(message)) this.#fail(this.#protocolError(line));
+    if (!isObject(message)) this.#fail(protocolError(this.#at, line));
     else if ("event" in message) this.#onEvent(message["event"]);
     else {
       const waiting = this.#waiting.shift();
       if (waiting !== undefined) waiting.resolve(message);
-      else this.#fail(this.#protocolError(line, "more answers than questions"));
+      else this.#fail(protocolError(this.#at, line, "more answers than questions"));
     }
   }
 
@@ -230,56 +229,6 @@ class Session implements QmpSession {
     this.#socket?.destroy();
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
-
-  #timeoutError(): VirgaError {
-    const { timeoutMs } = this.#options;
-    return new VirgaError(
-      "TIMEOUT",
-      `QEMU's monitor ${this.#path} did not answer within ${timeoutMs} ms: ${this.#doing}`,
-      { details: { path: this.#path, timeoutMs, doing: this.#doing } },
-    );
-  }
-
-  #connectError(error: Error): VirgaError {
-    const errno = errnoOf(error);
-    const code = errno === "ENOENT" || errno === "ECONNREFUSED" ? "HYPERVISOR_EXITED" : "IO_ERROR";
-    return new VirgaError(
-      code,
-      `Cannot connect to QEMU's monitor ${this.#path}: ${error.message}`,
-      {
-        cause: error,
-        details: { path: this.#path, errno: errno ?? null },
-      },
-    );
-  }
-
-  #exitedError(cause: Error | undefined): VirgaError {
-    const why = cause === undefined ? "" : `: ${errorText(cause)}`;
-    return new VirgaError(
-      "HYPERVISOR_EXITED",
-      `QEMU closed its monitor ${this.#path} while ${this.#doing}${why}`,
-      { cause, details: { path: this.#path, doing: this.#doing } },
-    );
-  }
-
-  #commandError(command: string, error: Record<string, unknown>): VirgaError {
-    const text = quote(typeof error["desc"] === "string" ? error["desc"] : JSON.stringify(error));
-    return new VirgaError("HYPERVISOR_ERROR", `QEMU refused ${command}: ${text}`, {
-      details: { command, class: error["class"] ?? null, chain: [text] },
-    });
-  }
-
-  #protocolError(text: string, problem = "this is no answer of QMP"): VirgaError {
-    return new VirgaError(
-      "HYPERVISOR_PROTOCOL",
-      `Cannot understand QEMU's monitor ${this.#path} while ${this.#doing}: ${problem}: ${quote(text)}`,
-      { details: { path: this.#path, doing: this.#doing, received: quote(text) } },
-    );
-  }
-}
-
-function quote(text: string): string {
-  return text.slice(0, QUOTED_CHARACTERS).replaceAll(/\p{Cc}/gu, "\ufffd");
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
