@@ -1,6 +1,7 @@
 import type { FakeCall } from "./behaviour.ts";
 import type { Outcome } from "./call-rule.ts";
-import type { ChConfig, ChVm } from "./ch-vm.ts";
+import type { ChConfig } from "./ch-config.ts";
+import type { ChVm } from "./ch-vm.ts";
 
 /** One endpoint of the REST interface. */
 export interface Route {

@@ -1,43 +1,16 @@
-import { existsSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Server } from "node:net";
-import { join } from "node:path";
 import type { Outcome } from "./call-rule.ts";
-import { FakeGuest, readMemory, writeMemory, type GuestEnd } from "./fake-guest.ts";
+import { memoryBytes, openOutputs, printOn, sharedFile, type ChConfig } from "./ch-config.ts";
+import { loadSnapshot, saveMemory, saveState } from "./ch-snapshot.ts";
+import { FakeGuest, type GuestEnd } from "./fake-guest.ts";
 import { hybridVsock } from "./hybrid-vsock.ts";
-
-/** The parts of Cloud Hypervisor's VmConfig that the fake looks at. */
-export interface ChConfig {
-  readonly cpus?: { readonly boot_vcpus: number; readonly max_vcpus: number };
-  readonly memory?: {
-    readonly size?: number;
-    readonly shared?: boolean;
-    readonly zones?: readonly {
-      readonly size: number;
-      readonly file?: string;
-      readonly shared?: boolean;
-    }[];
-  };
-  readonly payload?: { readonly kernel?: string; readonly initramfs?: string };
-  readonly disks?: readonly {
-    readonly path: string;
-    readonly readonly?: boolean;
-    readonly id?: string;
-  }[];
-  readonly net?: readonly unknown[];
-  readonly vsock?: { readonly cid: number; readonly socket: string };
-  readonly balloon?: { readonly size: number };
-  readonly console?: { readonly mode: string; readonly file?: string };
-  readonly serial?: { readonly mode: string; readonly file?: string };
-}
 
 type VmState = "Created" | "Running" | "Paused";
 
 const done: Outcome = { status: 204 };
-const STDOUT = 1;
-const MEMORY_FILE = "memory-ranges";
 /** How long on-demand memory is filled in the background, in which snapshots are refused. */
 const POPULATION_MS = 20;
-const DEFAULT_MEMORY_BYTES = 512 * 2 ** 20;
 
 /** What a VM's host gives it: where events go, and what happens when the guest ends it. */
 export interface ChHost {
@@ -92,7 +65,7 @@ export class ChVm {
   async restore(source: string, mode: "Copy" | "OnDemand", resume: boolean): Promise<Outcome> {
     if (this.#config !== undefined) return refused("VmRestore", "VM is already created");
     this.#host.emit("vm", "restoring");
-    const loaded = load(source);
+    const loaded = loadSnapshot(source);
     if ("chain" in loaded) return refused("VmRestore", ...loaded.chain);
     this.#config = loaded.config;
     openOutputs(loaded.config);
@@ -146,19 +119,11 @@ export class ChVm {
       return refused("VmSnapshot", "VM on-demand memory restore is still in progress");
     }
     this.#host.emit("vm", "snapshotting");
-    const bytes = memoryBytes(this.#config);
-    const exclusive = { flag: "wx", mode: 0o600 } as const;
     try {
-      writeFileSync(join(destination, "config.json"), JSON.stringify(this.#config), exclusive);
-      writeFileSync(
-        join(destination, "state.json"),
-        stateJson(bytes, this.#balloonBytes),
-        exclusive,
-      );
+      saveState(destination, this.#config, this.#balloonBytes);
       this.#host.emit("vm", "snapshotted");
-      if (sharedFile(this.#config) === undefined) {
-        writeMemory(join(destination, MEMORY_FILE), this.#guest.dump(), bytes);
-      }
+      if (sharedFile(this.#config) === undefined)
+        saveMemory(destination, this.#config, this.#guest.dump());
     } catch (error) {
       return refused("VmSnapshot", "Cannot write the snapshot", String(error));
     }
@@ -251,18 +216,7 @@ export class ChVm {
   }
 
   #print(text: string): void {
-    for (const output of [this.#config?.console, this.#config?.serial]) {
-      if (output?.mode === "Tty") writeSync(STDOUT, text);
-      if (output?.mode === "File" && output.file !== undefined)
-        writeFileSync(output.file, text, { flag: "a" });
-    }
-  }
-}
-
-/** The real one truncates its output files at each create and restore. */
-function openOutputs(config: ChConfig): void {
-  for (const output of [config.console, config.serial]) {
-    if (output?.mode === "File" && output.file !== undefined) writeFileSync(output.file, "");
+    if (this.#config !== undefined) printOn(this.#config, text);
   }
 }
 
@@ -275,54 +229,4 @@ function missing(action: string): Outcome {
     status: 404,
     chain: ["Error from API", `The VM could not do ${action}`, "VM is not created"],
   };
-}
-
-function memoryBytes(config: ChConfig): number {
-  const zones = config.memory?.zones ?? [];
-  if (zones.length === 0) return config.memory?.size ?? DEFAULT_MEMORY_BYTES;
-  return zones.reduce((sum, zone) => sum + zone.size, 0);
-}
-
-/** The file that is the memory itself, when a zone maps one shared. */
-function sharedFile(config: ChConfig): string | undefined {
-  return config.memory?.zones?.find((zone) => zone.shared === true)?.file;
-}
-
-function stateJson(bytes: number, balloonBytes: number): string {
-  const memory = {
-    memory_ranges: { data: [{ gpa: 0, length: bytes }] },
-    guest_ram_mappings: [
-      { slot: 0, gpa: 0, size: bytes, zone_id: "memory", virtio_mem: false, file_offset: 0 },
-    ],
-  };
-  return JSON.stringify({
-    id: "vm",
-    snapshots: { "memory-manager": { snapshot_data: { state: JSON.stringify(memory) } } },
-    fake: { balloonBytes },
-  });
-}
-
-interface Loaded {
-  readonly config: ChConfig;
-  readonly balloonBytes: number;
-  readonly memory: Buffer;
-}
-
-function load(source: string): Loaded | { readonly chain: readonly string[] } {
-  try {
-    const config = JSON.parse(readFileSync(join(source, "config.json"), "utf8")) as ChConfig;
-    const state = JSON.parse(readFileSync(join(source, "state.json"), "utf8")) as {
-      fake?: { balloonBytes?: number };
-    };
-    const zone = config.memory?.zones?.find((one) => one.file !== undefined)?.file;
-    const ranges = join(source, MEMORY_FILE);
-    const file = existsSync(ranges) ? ranges : zone;
-    if (file === undefined)
-      return { chain: ["Cannot open memory file", "No such file or directory (os error 2)"] };
-    if (statSync(file).size < memoryBytes(config))
-      return { chain: ["Cannot read memory", "failed to fill whole buffer"] };
-    return { config, balloonBytes: state.fake?.balloonBytes ?? 0, memory: readMemory(file) };
-  } catch (error) {
-    return { chain: ["Cannot read the snapshot", String(error)] };
-  }
 }
