@@ -35,6 +35,22 @@ test(
     assert.deepEqual([built.code, built.stderr], [0, ""]);
     const digest = built.stdout.trim();
     assert.match(digest, /^sha256:[0-9a-f]{64}$/);
+    const bare = imageIn(home, "build", "--from", tree, "bare");
+    assert.equal(bare.code, 0, bare.stderr);
+    const words = ["--conditions=virga-source", main, "run", "--image", "bare"];
+    const ran = spawnSync(process.execPath, words, {
+      encoding: "utf8",
+      env: { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" },
+    });
+    assert.deepEqual(
+      [ran.status, ran.stderr],
+      [
+        2,
+        "virga: Cannot run: the image bare has no command of its own; name one behind the options\n",
+      ],
+    );
+    assert.equal(imageIn(home, "rm", "bare").code, 0);
+
     const again = imageIn(home, "build", ...options, "--json", "web", "--", "/serve", "--all");
     const told = JSON.parse(again.stdout);
     assert.deepEqual([told.built, told.digest, told.names], [false, digest, ["web", "web:1"]]);

@@ -72,6 +72,11 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     assert.equal(out.stdout.length, 5_000_000);
   });
 
+  test("without a command the image's own runs", async () => {
+    const end = await virga.run(run(), "echo $((6 * 7))");
+    assert.deepEqual(end, { code: 0, signal: null, stdout: "42\n", stderr: "" });
+  });
+
   test("the command's faults have their exit codes", async () => {
     const missing = await virga.run(run("--", "no-such-program"));
     assert.equal(missing.code, 127);

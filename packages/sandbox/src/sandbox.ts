@@ -129,6 +129,11 @@ export class Sandbox implements AsyncDisposable {
     return wholeSandboxInfo(this.#access, row);
   }
 
+  /** The image's own command, for `run` and `spawn`; empty where it has none. */
+  get imageCommand(): readonly string[] {
+    return this.#row.spec.command;
+  }
+
   /**
    * Runs a command to its end, as the image's user in the image's directory where the options name none, and gives what it wrote. One that fails is a
    * {@link CommandError}, unless `reject` is false. `GUEST_NOT_FOUND` when there is no such program, `VM_DESTROYED` when the sandbox is destroyed before or

@@ -38,8 +38,8 @@ export type RunCommandLine = (settings: RunSettings) => Promise<void>;
 export function runCommand(run: RunCommandLine): Command {
   return new RunParser("run")
     .description("run a command in a fresh microVM that is gone afterwards")
-    .usage("[options] [--] COMMAND [ARG…]")
-    .argument("<command...>", "program in the sandbox, and its arguments")
+    .usage("[options] [--] [COMMAND [ARG…]]")
+    .argument("[command...]", "program in the sandbox, and its arguments; default: the image's own")
     .option(
       "--image <name>",
       "what the sandbox holds: a name or digest, see virga image ls",

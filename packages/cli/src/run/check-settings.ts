@@ -7,7 +7,12 @@ export async function checkSettings(settings: RunSettings): Promise<void> {
   const { command, image, vcpus, memoryMib, diskMib } = settings;
   if (command[0] === "") throw wrong("the name of the command is empty");
   // That one is made when it is not there.
-  if (image !== DEBIAN) await findImage(image, homePaths().images);
+  if (image !== DEBIAN) {
+    const found = await findImage(image, homePaths().images);
+    if (command.length === 0 && found.command.length === 0) {
+      throw wrong(`the image ${image} has no command of its own; name one behind the options`);
+    }
+  }
   if (diskMib !== undefined && BUILT_IN_NAMES.includes(image)) {
     throw wrong(`--disk is for images with a disk, and ${image} has none: it lives in memory`);
   }

@@ -107,7 +107,8 @@ interface CommandRun {
 
 async function runCommand(run: CommandRun): Promise<number> {
   const { sandbox, settings, stdin, timings } = run;
-  const { command, env, workdir, user, timeoutMs, terminal } = settings;
+  const { env, workdir, user, timeoutMs, terminal } = settings;
+  const command = settings.command.length > 0 ? settings.command : sandbox.imageCommand;
   using limit = new TimeLimit(timeoutMs, run.signal);
   const options: SpawnOptions = {
     stdin,

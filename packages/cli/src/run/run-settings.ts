@@ -3,6 +3,7 @@ import type { HypervisorName } from "@virga/vm";
 
 /** What `virga run` was asked to do, checked. */
 export interface RunSettings {
+  /** Empty for the image's own. */
   readonly command: readonly string[];
   readonly image: string;
   readonly hypervisor: HypervisorName | "auto";
