@@ -10,6 +10,8 @@ test("everything has a default", () => {
     vcpus: 1,
     memoryMib: 512,
     network: "none",
+    balloon: false,
+    warm: undefined,
     cold: false,
   });
 });

@@ -6,6 +6,7 @@ import { BUILT_IN_NAMES, DEFAULT_IMAGE } from "./images/image.ts";
 import type { NetworkChoice } from "./network/guest-network.ts";
 import type { OnProgress } from "./progress.ts";
 import type { SetupEvent } from "./setup/setup-options.ts";
+import type { WarmUp } from "./templates/warm-up.ts";
 import type { Timings } from "./timings.ts";
 
 /** What the built-in image boots with; with less its kernel gives up. */
@@ -38,6 +39,12 @@ export interface SandboxOptions {
   readonly network?: NetworkChoice;
   /** Environment of every command, beside `PATH`, `HOME`, `TERM` and the image's. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether memory can be taken from it while it runs (`updateBalloon`). Then it has memory of its own, and takes longer to make. Default false. */
+  readonly balloon?: boolean;
+  /** A command that runs once in the template of its kind, so that what it touched is there in every sandbox. It must leave no process. */
+  readonly warm?: readonly string[];
+  /** Keeps the processes that `warm` leaves: they go on in every sandbox, with the same random numbers in their memory. */
+  readonly warmKeep?: boolean;
   /** Boots the guest instead of restoring a template. */
   readonly cold?: boolean;
   /** Where to make it. Default: this machine, opened for this sandbox with the logger and the progress given here. */
@@ -64,6 +71,9 @@ const KNOWN: Readonly<Record<keyof SandboxOptions, true>> = {
   diskMib: true,
   network: true,
   env: true,
+  balloon: true,
+  warm: true,
+  warmKeep: true,
   cold: true,
   host: true,
   logger: true,
@@ -81,6 +91,8 @@ export interface ResolvedSandboxOptions {
   readonly memoryMib: number;
   readonly diskMib: number;
   readonly network: NetworkChoice;
+  readonly balloon: boolean;
+  readonly warm: WarmUp | undefined;
   readonly cold: boolean;
 }
 
@@ -93,6 +105,11 @@ export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxO
     memoryMib: options.memoryMib ?? 512,
     diskMib: options.diskMib ?? DEFAULT_DISK_MIB,
     network: options.network ?? "none",
+    balloon: options.balloon ?? false,
+    warm:
+      options.warm === undefined
+        ? undefined
+        : { command: options.warm, keep: options.warmKeep ?? false },
     cold: options.cold ?? false,
   };
   const { image, hypervisor, vcpus, memoryMib, diskMib } = resolved;
@@ -119,10 +136,25 @@ export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxO
   } else if (options.diskMib !== undefined && BUILT_IN_NAMES.includes(image)) {
     problems.push(`diskMib is given, and the image ${image} has no disk: it lives in memory`);
   }
+  problems.push(...warmProblems(options));
   if (problems.length > 0) {
     throw new VirgaError("INVALID_CONFIG", `Cannot make the sandbox: ${problems.join("; ")}`, {
       details: { problems },
     });
   }
   return resolved;
+}
+
+function warmProblems({ warm, warmKeep, cold }: SandboxOptions): string[] {
+  if (warm === undefined) {
+    return warmKeep === true ? ["warmKeep is given without warm, whose processes it keeps"] : [];
+  }
+  const problems: string[] = [];
+  const isCommand =
+    Array.isArray(warm) && warm.every((word) => typeof word === "string") && warm[0] !== undefined;
+  if (!isCommand || warm[0] === "") {
+    problems.push("warm is no command: it is a list of a program and its arguments");
+  }
+  if (cold === true) problems.push("warm is given, and cold makes no template to run it in");
+  return problems;
 }

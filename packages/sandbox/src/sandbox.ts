@@ -18,6 +18,7 @@ import type { SandboxTerminal, TerminalOptions } from "./commands/sandbox-termin
 import { checkCopy, copyInto } from "./copy-into.ts";
 import { openAccess } from "./life/access.ts";
 import type { Access, AccessOptions } from "./life/access.ts";
+import { balloonSandbox } from "./life/balloon-sandbox.ts";
 import { createSandbox } from "./life/create-sandbox.ts";
 import type { CreatedSandbox } from "./life/create-sandbox.ts";
 import { destroySandbox } from "./life/destroy-sandbox.ts";
@@ -254,6 +255,14 @@ export class Sandbox implements AsyncDisposable {
     await this.#before();
     const forks = await forkSandbox(this.#access, this.id, count, options);
     return Promise.all(forks.map((fork) => Sandbox.#of(fork)));
+  }
+
+  /**
+   * Takes so many MiB of memory from it; 0 gives all back. The guest gives what it can spare. Legal for a running sandbox that was made with `balloon`, else
+   * `UNSUPPORTED`.
+   */
+  async updateBalloon(amountMib: number, options: LifeOptions = {}): Promise<void> {
+    await balloonSandbox(this.#access, this.id, amountMib, options);
   }
 
   /** Tells why the VM ended, where that is what an error of a stream or of `exited` comes from; else gives the error back. */

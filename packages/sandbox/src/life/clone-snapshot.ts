@@ -12,12 +12,20 @@ import type { MadeSandbox } from "./make-sandbox.ts";
 import { restoreVm } from "./restore-vm.ts";
 
 /** What the options may say about a sandbox that is made from a snapshot: it is as that was. */
-const FIXED = ["image", "hypervisor", "vcpus", "memoryMib", "diskMib", "network"] as const;
+const FIXED = [
+  "image",
+  "hypervisor",
+  "vcpus",
+  "memoryMib",
+  "diskMib",
+  "network",
+  "balloon",
+] as const;
 
 /** What to make of a snapshot. */
 export interface CloneSnapshotOptions extends Pick<
   SandboxOptions,
-  "name" | "ephemeral" | "env" | "cold" | "signal" | (typeof FIXED)[number]
+  "name" | "ephemeral" | "env" | "cold" | "warm" | "signal" | (typeof FIXED)[number]
 > {
   /** Name or id. */
   readonly snapshot: string;
@@ -93,6 +101,7 @@ function checkOptions({ spec, name, id }: SnapshotRow, options: CloneSnapshotOpt
     problems.push(`${field} is ${String(wanted)}, and ${String(had)} in the snapshot`);
   }
   if (options.cold === true) problems.push("cold is given, and a snapshot is restored");
+  if (options.warm !== undefined) problems.push("warm is given, and there is no template");
   if (problems.length === 0) return;
   throw new VirgaError(
     "INVALID_CONFIG",

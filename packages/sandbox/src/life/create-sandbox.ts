@@ -42,7 +42,7 @@ async function fromImage(
 ): Promise<CreatedSandbox> {
   const { signal, timings } = options;
   const resolved = resolveSandboxOptions(options);
-  const { vcpus, memoryMib, diskMib, network, hypervisor, cold } = resolved;
+  const { vcpus, memoryMib, diskMib, network, hypervisor, balloon, warm, cold } = resolved;
   const image = await ensureImage(resolved.image, {
     ...hostOptions(options),
     home: options.host?.home ?? homePaths(),
@@ -50,7 +50,8 @@ async function fromImage(
   const host = options.host ?? (await openHost(options, timings));
   const probe = chooseForNetwork(host, hypervisor, network);
   if (network !== "none") await ensureNetworkTools(host.home, options);
-  const shape = { image, diskMib, vcpus, memoryMib, hypervisor: probe, network };
+  const size = { diskMib, vcpus, memoryMib };
+  const shape = { image, ...size, hypervisor: probe, network, balloon, warm };
   const plan = await planTemplate(host, shape);
   const id = newSandboxId();
   const spec: SandboxSpec = {

@@ -6,6 +6,7 @@ import { removeNetwork } from "../network/remove-network.ts";
 import { syncPath } from "../setup/publish.ts";
 import { writeHashes } from "../snapshots/snapshot-hashes.ts";
 import { upperOf } from "./template-paths.ts";
+import { warmUp } from "./warm-up.ts";
 import type { TemplatePlan } from "./template-plan.ts";
 import { ownVm } from "../owner-record.ts";
 import { newSandboxId } from "../sandbox-id.ts";
@@ -14,7 +15,7 @@ import type { Timings } from "../timings.ts";
 /** What a template is made from. */
 export interface BuildTemplateOptions {
   readonly host: Host;
-  readonly plan: Pick<TemplatePlan, "boot" | "disks" | "network">;
+  readonly plan: Pick<TemplatePlan, "boot" | "disks" | "network" | "image" | "warm">;
   readonly accelerator: "kvm" | "tcg";
   readonly signal: AbortSignal | undefined;
   readonly timings: Timings;
@@ -45,6 +46,11 @@ export async function buildTemplate(
       signal,
     );
     try {
+      const { image, warm } = plan;
+      if (warm !== undefined) {
+        const { logger } = host;
+        await options.timings.measure("warm", () => warmUp({ agent, image, warm, logger, signal }));
+      }
       await agent.prepare(operation);
       await agent.close();
       await manager.pause(id, operation);

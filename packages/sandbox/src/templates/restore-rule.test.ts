@@ -30,3 +30,17 @@ test("a shared file that the hypervisor may write is said to be so", () => {
   });
   assert.match(reason, /protected against accidents only/);
 });
+
+test("a snapshot of a sandbox is shared where its memory can be mapped, and copied where not", () => {
+  const facts = { mapsReadOnly: true, jailed: false, balloon: false } as const;
+  const modeOf = (
+    hypervisor: "cloud-hypervisor" | "qemu",
+    snapshotForm: "file" | "ranges",
+  ): string => decideRestore({ ...facts, hypervisor, snapshotForm }).mode;
+  assert.equal(modeOf("cloud-hypervisor", "file"), "shared");
+  assert.equal(modeOf("qemu", "file"), "shared");
+  const dense = { ...facts, hypervisor: "cloud-hypervisor", snapshotForm: "ranges" } as const;
+  const { mode, memoryForm, reason } = decideRestore(dense);
+  assert.deepEqual([mode, memoryForm], ["copy", "anonymous"]);
+  assert.match(reason, /no file that clones can map/);
+});

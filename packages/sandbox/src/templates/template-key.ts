@@ -20,6 +20,8 @@ export interface TemplateParts {
   readonly memoryMib: number;
   readonly memoryForm: MemoryForm;
   readonly balloon: boolean;
+  /** What ran in it before it was taken. */
+  readonly warm: { readonly command: readonly string[]; readonly keep: boolean } | null;
   /** Network backend: which card the guest has, if any. */
   readonly network: NetworkChoice;
   readonly hypervisor: HypervisorName;

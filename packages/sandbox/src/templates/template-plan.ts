@@ -8,6 +8,7 @@ import { decideRestore } from "./restore-rule.ts";
 import type { RestoreDecision } from "./restore-rule.ts";
 import { templateKey } from "./template-key.ts";
 import type { TemplateParts } from "./template-key.ts";
+import type { WarmUp } from "./warm-up.ts";
 
 /** Fewer messages on the console: each byte of it costs an exit from the guest. Panics are shown all the same. */
 const KERNEL_ARGUMENTS = ["quiet"] as const;
@@ -30,6 +31,9 @@ export interface SandboxShape {
   readonly hypervisor: HypervisorProbe;
   /** Default `none`. */
   readonly network?: NetworkChoice;
+  /** Default false. */
+  readonly balloon?: boolean;
+  readonly warm?: WarmUp | undefined;
 }
 
 /** How sandboxes of one shape are made on this host. */
@@ -40,6 +44,8 @@ export interface TemplatePlan {
   /** What the disks are made of; undefined for an image without a base disk. */
   readonly disks: { readonly base: string; readonly diskMib: number } | undefined;
   readonly network: NetworkChoice;
+  readonly image: Image;
+  readonly warm: WarmUp | undefined;
   /** To boot one, but for its disks and its card: the template, or a sandbox without a template. */
   readonly boot: Omit<VmConfig, "sandboxId">;
   /** To restore one from the template, but for its disks and its card. */
@@ -54,7 +60,7 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
   const { assets, manager } = host;
   const { name, version, binary, accelerator } = hypervisor;
   const hypervisorVersion = version ?? "unknown";
-  const balloon = false;
+  const { balloon = false, warm } = shape;
   // There is no jail yet: VMMs run as the user who owns the templates.
   const restore = decideRestore({
     hypervisor: name,
@@ -74,6 +80,7 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
     memoryForm: restore.memoryForm,
     balloon,
     network,
+    warm: warm ?? null,
     hypervisor: name,
     hypervisorVersion,
     accelerator,
@@ -97,6 +104,8 @@ export async function planTemplate(host: Host, shape: SandboxShape): Promise<Tem
     restore,
     disks,
     network,
+    image,
+    warm,
     boot: {
       ...common,
       kernel: assets.kernel,
