@@ -49,7 +49,7 @@ static void describe(const struct exec *exec, const struct spawn_report *report,
       snprintf(message, capacity, "Cannot enter \"%s\": %s", exec->cwd, why);
       return;
     case SPAWN_USER:
-      if (report->error == ENOENT) why = "there is no such user";
+      if (report->error == ENOENT) why = "there is no such user or group";
       snprintf(message, capacity, "Cannot run as \"%s\": %s", exec->user, why);
       return;
     case SPAWN_LIMITS:

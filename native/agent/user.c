@@ -54,16 +54,43 @@ static void find_groups(struct user *user) {
   if (file != NULL) fclose(file);
 }
 
-bool user_find(const char *text, struct user *user) {
+static bool find_user(const char *text, struct user *user) {
   uid_t uid = 0;
-  *user = (struct user){.home = "/", .shell = "/bin/sh"};
   bool found = text[0] != 0 && look_up(text, false, 0, user);
   if (!found && text[0] != 0 && !read_number(text, &uid)) return false;
   if (!found && !look_up(NULL, true, uid, user)) {
     user->uid = user->gid = uid;
     if (uid == 0) strcpy(user->home, "/root");
   }
-  find_groups(user);
+  return true;
+}
+
+/* Of /etc/group by its name, or a number that need not be in there. */
+static bool find_group(const char *text, gid_t *gid) {
+  FILE *file = fopen("/etc/group", "re");
+  const struct group *entry = NULL;
+  while (file != NULL && (entry = fgetgrent(file)) != NULL && strcmp(entry->gr_name, text) != 0) continue;
+  if (entry != NULL) *gid = entry->gr_gid;
+  if (file != NULL) fclose(file);
+  return entry != NULL || read_number(text, gid);
+}
+
+bool user_find(const char *text, struct user *user) {
+  char name[USER_TEXT_MAX];
+  const char *colon = strchr(text, ':');
+  size_t length = colon == NULL ? strlen(text) : (size_t)(colon - text);
+  *user = (struct user){.home = "/", .shell = "/bin/sh"};
+  if (length >= sizeof name) return false;
+  memcpy(name, text, length);
+  name[length] = 0;
+  if (!find_user(name, user)) return false;
+  if (colon == NULL) {
+    find_groups(user);
+    return true;
+  }
+  /* A group that is named is the only one, as container run times have it. */
+  if (!find_group(colon + 1, &user->gid)) return false;
+  user->groups[user->group_count++] = user->gid;
   return true;
 }
 

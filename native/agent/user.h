@@ -12,7 +12,7 @@
  * the guest's own files would have it, and that must not be the agent's.
  */
 
-enum { USER_GROUPS_MAX = 1024 };
+enum { USER_GROUPS_MAX = 1024, USER_TEXT_MAX = 1024 };
 
 struct user {
   uid_t uid;
@@ -24,7 +24,8 @@ struct user {
   char home[PATH_MAX], shell[PATH_MAX];
 };
 
-/* Finds a name, or else a number; an empty one is root. A number that nobody has gets itself as group. False: no such user. */
+/* Finds a name, or else a number; an empty one is root. A number that nobody has gets itself as group.
+   With `:GROUP` behind it, by name or number, that is its group, and its only one. False: no such user or group. */
 bool user_find(const char *text, struct user *user);
 
 /* Sets HOME, USER, LOGNAME and SHELL but for those that `named`, a map or one with end NULL, has. False: no room. */

@@ -45,7 +45,7 @@ export interface ExecOptions {
     /** Value of TERM. */
     readonly term?: string;
   };
-  /** Who it runs as: a name of the guest's /etc/passwd or a number, with that user's groups and HOME. Default: root. */
+  /** Who it runs as: a name of the guest's /etc/passwd or a number, with that user's groups and HOME; with `:GROUP` behind it that group, by name or number, in place of all the user's. Default: root. */
   readonly user?: string | number;
   /**
    * Runs the user's login shell in the user's home; the command is then what follows the shell, and may be empty:

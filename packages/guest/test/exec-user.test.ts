@@ -48,6 +48,18 @@ test("a user by number, with or without an entry", { skip: rootSkip }, async () 
   assert.equal(await output(["id", "-u"], { user: "0" }), "0\n");
 });
 
+test("a group that is named is the user's only one", { skip: rootSkip }, async () => {
+  const script = 'id -u; id -G; echo "$HOME/$USER"';
+  const as = (user: string): Promise<string> => output(["sh", "-c", script], { user });
+  assert.equal(await as("daemon:tty"), "1\n5\n/usr/sbin/daemon\n");
+  assert.equal(await as("1:54321"), "1\n54321\n/usr/sbin/daemon\n");
+  assert.equal(await as("54321:5"), "54321\n5\n//\n");
+  for (const user of ["daemon:no-such-group", "daemon:", "daemon:tty:tty", "no-such-user:tty"]) {
+    const text = new RegExp(`"${user}": there is no such user or group`, "u");
+    await assert.rejects(as(user), guestError("GUEST_NOT_FOUND", text));
+  }
+});
+
 test("what the caller names wins over the user's variables", { skip: rootSkip }, async () => {
   const env = { HOME: "/elsewhere" };
   const script = 'echo "$HOME:$USER"';
@@ -65,7 +77,9 @@ test("a terminal belongs to the user", { skip: rootSkip }, async () => {
 test("a user or directory that is not there is refused by name", { skip: rootSkip }, async (t) => {
   await assert.rejects(
     output(["true"], { user: "no-such-user" }),
-    guestError("GUEST_NOT_FOUND", /"no-such-user": there is no such user/, { what: "user" }),
+    guestError("GUEST_NOT_FOUND", /"no-such-user": there is no such user or group/, {
+      what: "user",
+    }),
   );
   await assert.rejects(output(["true"], { user: "4294967295" }), guestError("GUEST_NOT_FOUND"));
   const closed = join(await useTemporaryDirectory(t), "closed");

@@ -6,11 +6,9 @@ export function withImageDefaults(
   { user, workdir }: Pick<Image, "user" | "workdir">,
   options: ExecOptions,
 ): ExecOptions {
-  // Container images may name a group too; the user's own in the image's files is taken.
-  const [name = ""] = user.split(":", 1);
   return {
     ...options,
-    ...(options.user === undefined && name !== "" && { user: name }),
+    ...(options.user === undefined && user !== "" && { user }),
     // A login shell finds its own.
     ...(options.cwd === undefined && options.login !== true && workdir !== "/" && { cwd: workdir }),
   };
