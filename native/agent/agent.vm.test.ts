@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, symlinkSync, copyFileSync, writeFileSync, truncateSync } from "node:fs";
+import { copyFileSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AgentClient, type GuestProcess, isGuestError } from "@virga/guest";
+import { AgentClient, isGuestError } from "@virga/guest";
 import {
   agentInitramfs,
   prerequisite,
@@ -19,6 +18,7 @@ import {
   type TestPlace,
 } from "@virga/testkit";
 import { type Vm, type VmConfig, VmManager } from "@virga/vm";
+import { sh, startScript, testFrozen, testMounts, testTrees } from "./test-guest.ts";
 
 const imageTools = ["mksquashfs", "mkfs.ext4", "e2fsck", "busybox"];
 const missingTools = imageTools.filter((name) => spawnSync("which", [name]).status !== 0);
@@ -45,32 +45,18 @@ function clientOf(vm: Vm): AgentClient {
   });
 }
 
-async function sh(client: AgentClient, script: string): Promise<string> {
-  await using process = await client.exec(["sh", "-c", script]);
-  const [, stdout, stderr] = await Promise.all([
-    process.exited,
-    text(process.stdout),
-    text(process.stderr),
-  ]);
-  return stdout + stderr;
-}
-
-/** Starts a script that has said something when this resolves. */
-async function startScript(client: AgentClient, script: string): Promise<GuestProcess> {
-  const process = await client.exec(["sh", "-c", script], { stdin: true });
-  await once(process.stdout, "data");
-  return process;
-}
-
 describe("the agent in a guest", { skip: qemuMissing(), concurrency: false }, () => {
   test("processes: their cgroup, their end, and all stand still between prepare and thaw", (t) =>
     withLeakCheck(t, async (place) => {
       await using vm = await boot(place);
       await using client = clientOf(vm);
+      await testMounts(client);
       await testIdentity(client);
       await testCgroups(client);
       await testFiles(client);
+      await testTrees(client, place.scratch);
       await testPrepare(client);
+      await testFrozen(client);
       await testInitAfterPrepare(client);
       await testMemory(client);
       await client.shutdown("poweroff");
