@@ -109,6 +109,17 @@ describe("the examples", { skip: qemuMissing() }, () => {
     assert.equal(stdout, squares.join(""));
   });
 
+  test("agent-loop", async () => {
+    const { stdout, stderr, code } = await run("agent-loop.ts", "");
+    assert.deepEqual([stderr, code], ["", 0]);
+    assert.equal(
+      stdout,
+      "step 1: echo $(( $(cat n) * 3 )) > n (28 to go)\n" +
+        "step 2: echo $(( $(cat n) * 3 )) > n (4 to go)\n" +
+        "step 3: echo $(( $(cat n) + 4 )) > n (0 to go)\nreached 40\n",
+    );
+  });
+
   const noPython = imageToolsMissing("sqfstar", "mke2fs") || pythonMissing();
   test("python-plot", { skip: noPython }, async () => {
     const tree = join(place.scratch, "python");

@@ -2,6 +2,9 @@ import { Command, CommanderError, Option } from "commander";
 import type { DoctorCommandOptions } from "./commands/doctor.ts";
 import type { SetupCommandOptions } from "./commands/setup.ts";
 import { addImageCommands } from "./commands/image.ts";
+import { addLifeCommands } from "./commands/life-commands.ts";
+import { addSandboxCommands } from "./commands/sandbox-commands.ts";
+import { addUseCommands } from "./commands/use-commands.ts";
 import { runCommand } from "./commands/run.ts";
 import { EXIT } from "./exit-code.ts";
 import { examples } from "./output/examples.ts";
@@ -36,12 +39,22 @@ export function makeProgram(done: (exitCode: number) => void): Command {
       outputError: (text, write) => write(text.replace(/^error: /u, "virga: ")),
     })
     .enablePositionalOptions()
-    .addHelpText("after", examples("virga run -- uname -a", "virga doctor"));
+    .addHelpText(
+      "after",
+      examples(
+        "virga run -- uname -a",
+        "virga create --name web && virga shell web",
+        "virga doctor",
+      ),
+    );
   const run = runCommand(async (settings) => {
     const { runInSandbox } = await import("./run/run-in-sandbox.ts");
     done(await runInSandbox(settings));
   });
   program.addCommand(run.copyInheritedSettings(program));
+  addSandboxCommands(program, done);
+  addUseCommands(program, done);
+  addLifeCommands(program, done);
   addImageCommands(program, done);
   program
     .command("setup")

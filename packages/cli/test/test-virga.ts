@@ -61,6 +61,8 @@ export async function testVirga(place: TestPlace): Promise<TestVirga> {
       ...(await list(join(home, "vms"))).filter((name) => name !== ".builds"),
       ...(await list(join(home, "owners"))),
       ...(await list(join(home, "disks"))),
+      ...(await list(join(home, "sandboxes"))),
+      ...(await list(join(home, "snapshots"))),
     ],
   };
 }

@@ -59,7 +59,7 @@ export type {
   SpawnOptions,
 } from "./commands/run-options.ts";
 export { SandboxProcess } from "./commands/sandbox-process.ts";
-export { SandboxTerminal, type TerminalOptions } from "./commands/sandbox-terminal.ts";
+export { SHELL, SandboxTerminal, type TerminalOptions } from "./commands/sandbox-terminal.ts";
 export type { SandboxInfo } from "./life/sandbox-info.ts";
 export type { SandboxState } from "./life/sandbox-state.ts";
 export { Sandbox, type ConnectOptions, type SnapshotOptions } from "./sandbox.ts";

@@ -270,6 +270,12 @@ export class Sandbox implements AsyncDisposable {
     return this.#explain(what, error, undefined);
   }
 
+  /** Ends what is forwarded and lets go of the connections that are kept for the next call; the sandbox lives on, and may still be used. */
+  async disconnect(): Promise<void> {
+    await this.#commands.close();
+    await this.#link.agent.reset();
+  }
+
   /** Ends the sandbox and removes everything of it, whatever its state. Resolves also when that was done before. */
   async destroy(options: LifeOptions = {}): Promise<void> {
     this.#isOver = true;

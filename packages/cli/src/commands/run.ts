@@ -1,31 +1,14 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { NetworkChoice } from "@virga/sandbox";
-import type { HypervisorName } from "@virga/vm";
-import {
-  addCopy,
-  addVariable,
-  guestDirectory,
-  guestUser,
-  secondsToMs,
-  wholeNumber,
-} from "../run/parse-values.ts";
+import { addCommandOptions, commandSettings } from "../run/command-options.ts";
+import type { CommandFlags } from "../run/command-options.ts";
+import { addCopy } from "../run/parse-values.ts";
 import type { CopyPair } from "../run/parse-values.ts";
 import type { RunSettings } from "../run/run-settings.ts";
+import { DEFAULT_SHAPE, addShapeOptions } from "../run/sandbox-options.ts";
+import type { ShapeFlags } from "../run/sandbox-options.ts";
 
-interface RunFlags {
-  readonly image: string;
-  readonly hypervisor: HypervisorName | "auto";
-  readonly vcpus: number;
-  readonly memory: number;
-  readonly disk?: number;
-  readonly network: NetworkChoice;
-  readonly env: Readonly<Record<string, string>>;
-  readonly workdir?: string;
-  readonly user?: string;
-  readonly timeout?: number;
+interface RunFlags extends ShapeFlags, CommandFlags {
   readonly copy: readonly CopyPair[];
-  readonly interactive?: true;
-  readonly tty?: true;
   readonly cold?: true;
   readonly timings?: string;
   readonly verbose?: true;
@@ -36,44 +19,15 @@ export type RunCommandLine = (settings: RunSettings) => Promise<void>;
 
 /** `virga run`, and what to do with what it was asked for. */
 export function runCommand(run: RunCommandLine): Command {
-  return new RunParser("run")
+  const command = new RunParser("run")
     .description("run a command in a fresh microVM that is gone afterwards")
     .usage("[options] [--] [COMMAND [ARG…]]")
-    .argument("[command...]", "program in the sandbox, and its arguments; default: the image's own")
-    .option(
-      "--image <name>",
-      "what the sandbox holds: a name or digest, see virga image ls",
-      "busybox",
-    )
-    .addOption(
-      new Option("--hypervisor <name>", "what runs it")
-        .choices(["auto", "cloud-hypervisor", "qemu"])
-        .default("auto"),
-    )
-    .option("--vcpus <n>", "processors", wholeNumber(1, 255), 1)
-    .option("--memory <mib>", "memory in MiB", wholeNumber(96, 1_048_576), 512)
-    .option(
-      "--disk <mib>",
-      "disk of an image that has one, in MiB; takes what is written (default: 10240)",
-      wholeNumber(64, 16_777_215),
-    )
-    .addOption(
-      new Option("--network <what>", "what the sandbox can reach; see docs/network.md")
-        .choices(["none", "internet"])
-        .default("none"),
-    )
-    .addOption(
-      new Option("-e, --env <k=v>", "set a variable; K alone takes its value here (repeatable)")
-        .argParser(addVariable(process.env))
-        .default({}, "none"),
-    )
-    .option("-w, --workdir <dir>", "directory in which the command starts", guestDirectory)
-    .option(
-      "-u, --user <user>",
-      "who the command runs as, by name or number in the image",
-      guestUser,
-    )
-    .option("--timeout <s>", "end the command after so many seconds (exit code 124)", secondsToMs)
+    .argument(
+      "[command...]",
+      "program in the sandbox, and its arguments; default: the image's own",
+    );
+  addShapeOptions(command);
+  return addCommandOptions(command)
     .addOption(
       new Option(
         "--copy <src:dest>",
@@ -82,8 +36,6 @@ export function runCommand(run: RunCommandLine): Command {
         .argParser(addCopy)
         .default([], "none"),
     )
-    .option("-i, --interactive", "pass standard input on also when it is a terminal")
-    .option("-t, --tty", "give the command a terminal; Ctrl-C goes to it")
     .option("--cold", "boot the sandbox instead of restoring a template")
     .addOption(
       new Option(
@@ -94,7 +46,7 @@ export function runCommand(run: RunCommandLine): Command {
     .option("--verbose", "tell on stderr what is done")
     .passThroughOptions()
     .addHelpText("after", HELP)
-    .action((command: readonly string[], flags: RunFlags) => run(settingsOf(command, flags)));
+    .action((words: readonly string[], flags: RunFlags) => run(settingsOf(words, flags)));
 }
 
 const HELP = `
@@ -110,21 +62,16 @@ Examples:
   virga run -it -- sh`;
 
 function settingsOf(command: readonly string[], flags: RunFlags): RunSettings {
+  const { image, hypervisor, vcpus, memory, network } = { ...DEFAULT_SHAPE, ...flags };
   return {
-    command,
-    image: flags.image,
-    hypervisor: flags.hypervisor,
-    vcpus: flags.vcpus,
-    memoryMib: flags.memory,
+    ...commandSettings(command, flags),
+    image,
+    hypervisor,
+    vcpus,
+    memoryMib: memory,
     diskMib: flags.disk,
-    network: flags.network,
-    env: flags.env,
-    workdir: flags.workdir,
-    user: flags.user,
-    timeoutMs: flags.timeout,
+    network,
     copies: flags.copy,
-    interactive: flags.interactive === true,
-    terminal: flags.tty === true,
     cold: flags.cold === true,
     timings: flags.timings,
     verbose: flags.verbose === true,

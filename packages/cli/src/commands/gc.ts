@@ -1,0 +1,41 @@
+import { collectGarbage } from "@virga/sandbox";
+import { interruptSignal } from "../interrupt.ts";
+import { printJson } from "../output/print-json.ts";
+import { printError, printLine } from "../output/print.ts";
+import { printable } from "../output/printable.ts";
+import { table } from "../output/table.ts";
+
+/** Options of `virga gc`. */
+export interface GcFlags {
+  readonly dryRun?: true;
+  readonly verify?: true;
+  readonly json?: true;
+}
+
+const MIB = 2 ** 20;
+
+/** `virga gc`: removes what nothing needs any more, or tells what that is. Exit code 1 when something is damaged. */
+export async function gcCommand(flags: GcFlags): Promise<number> {
+  const result = await collectGarbage({
+    dryRun: flags.dryRun === true,
+    verify: flags.verify === true,
+    signal: interruptSignal(),
+  });
+  const { items, damaged } = result;
+  if (flags.json === true) printJson(result);
+  else {
+    const rows = items.map(({ kind, id, bytes, reason, removed }) => [
+      kind,
+      printable(id),
+      `${Math.ceil(bytes / MIB)} MiB`,
+      removed ? "removed" : "kept",
+      printable(reason),
+    ]);
+    if (rows.length === 0) printLine("Everything is needed.");
+    else printLine(table(["KIND", "ID", "REAL", "NOW", "REASON"], rows));
+    for (const { kind, id, problem } of damaged) {
+      printError(`virga: The ${kind} ${printable(id)} is damaged: ${printable(problem)}`);
+    }
+  }
+  return damaged.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,110 @@
+import type { Command } from "commander";
+import { examples } from "../output/examples.ts";
+import { wholeNumber } from "../run/parse-values.ts";
+import type { ForkFlags } from "./fork.ts";
+import type { GcFlags } from "./gc.ts";
+import { SANDBOX } from "./sandbox-commands.ts";
+import type { SnapshotCreateFlags } from "./snapshot/create.ts";
+
+interface JsonFlag {
+  readonly json?: true;
+}
+
+type Done = (exitCode: number) => void;
+
+/** Adds the commands that change what a sandbox is doing, keep it and multiply it; `done` is told each one's exit code. */
+export function addLifeCommands(program: Command, done: Done): void {
+  program
+    .command("pause")
+    .description("stop a sandbox; it stays in memory")
+    .argument(...SANDBOX)
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples("virga pause web"))
+    .action(async (name: string, { json }: JsonFlag) => {
+      const { pauseCommand } = await import("./pause.ts");
+      done(await pauseCommand(name, json === true));
+    });
+  program
+    .command("resume")
+    .description("let a sandbox go on that was paused or suspended")
+    .argument(...SANDBOX)
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples("virga resume web"))
+    .action(async (name: string, { json }: JsonFlag) => {
+      const { resumeCommand } = await import("./resume.ts");
+      done(await resumeCommand(name, json === true));
+    });
+  program
+    .command("suspend")
+    .description("write a sandbox to disk and free its memory; it outlives a reboot")
+    .argument(...SANDBOX)
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples("virga suspend web"))
+    .action(async (name: string, { json }: JsonFlag) => {
+      const { suspendCommand } = await import("./suspend.ts");
+      done(await suspendCommand(name, json === true));
+    });
+  program
+    .command("fork")
+    .description("make sandboxes that go on from what this one is now, and print their ids")
+    .argument(...SANDBOX)
+    .option("--count <n>", "how many", wholeNumber(1, 1_000), 1)
+    .option("--json", "print a JSON array")
+    .addHelpText("after", examples("virga fork web", "virga fork web --count 3 --json"))
+    .action(async (name: string, flags: ForkFlags) => {
+      const { forkCommand } = await import("./fork.ts");
+      done(await forkCommand(name, flags));
+    });
+  addSnapshotCommands(program, done);
+  program
+    .command("gc")
+    .description("remove what nothing needs any more")
+    .option("--dry-run", "only tell what that is")
+    .option("--verify", "also check what is kept against its hashes")
+    .option("--json", "print a JSON array")
+    .addHelpText("after", examples("virga gc --dry-run", "virga gc --verify"))
+    .action(async (flags: GcFlags) => {
+      const { gcCommand } = await import("./gc.ts");
+      done(await gcCommand(flags));
+    });
+}
+
+function addSnapshotCommands(program: Command, done: Done): void {
+  const snapshot = program
+    .command("snapshot")
+    .description("keep what a sandbox is, list and remove what was kept")
+    .addHelpText("after", examples("virga snapshot create web --name ready", "virga snapshot ls"));
+  snapshot
+    .command("create")
+    .description("keep what a sandbox is now, and print the snapshot's id; the sandbox goes on")
+    .argument(...SANDBOX)
+    .option("--name <name>", "a label for it: a-z, 0-9 and -, unique")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      examples("virga snapshot create web --name ready && virga create --snapshot ready"),
+    )
+    .action(async (name: string, flags: SnapshotCreateFlags) => {
+      const { snapshotCreate } = await import("./snapshot/create.ts");
+      done(await snapshotCreate(name, flags));
+    });
+  snapshot
+    .command("ls")
+    .description("list snapshots")
+    .option("--json", "print a JSON array")
+    .addHelpText("after", examples("virga snapshot ls"))
+    .action(async ({ json }: JsonFlag) => {
+      const { snapshotLs } = await import("./snapshot/ls.ts");
+      done(await snapshotLs(json === true));
+    });
+  snapshot
+    .command("rm")
+    .description("remove snapshots that nothing needs")
+    .argument("<snapshot...>", "their names or ids")
+    .option("--json", "print a JSON array")
+    .addHelpText("after", examples("virga snapshot rm ready"))
+    .action(async (names: readonly string[], { json }: JsonFlag) => {
+      const { snapshotRm } = await import("./snapshot/rm.ts");
+      done(await snapshotRm(names, json === true));
+    });
+}

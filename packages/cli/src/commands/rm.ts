@@ -1,0 +1,48 @@
+import { Sandbox } from "@virga/sandbox";
+import { interruptSignal } from "../interrupt.ts";
+import { confirmOrExit } from "../output/confirm.ts";
+import { printJson } from "../output/print-json.ts";
+import { printError, printLine } from "../output/print.ts";
+import { reportError } from "../output/report-error.ts";
+import { EXIT } from "../exit-code.ts";
+import { useSandbox } from "../sandboxes/use-sandbox.ts";
+
+/** Options of `virga rm`. */
+export interface RmFlags {
+  readonly all?: true;
+  readonly yes?: true;
+  readonly json?: true;
+}
+
+/** `virga rm`: destroys sandboxes, whatever their state. One that cannot be is told of, and the others go all the same. */
+export async function rmCommand(names: readonly string[], flags: RmFlags): Promise<number> {
+  if ((flags.all === true) === names.length > 0) {
+    printError("virga: Cannot remove sandboxes: it takes either their names or --all");
+    return EXIT.usage;
+  }
+  const given = flags.all === true ? (await Sandbox.list()).map(({ id }) => id) : names;
+  if (flags.all === true && flags.yes !== true && given.length > 0) {
+    const count = given.length === 1 ? "the only sandbox" : `all ${given.length} sandboxes`;
+    const otherwise = `Cannot ask whether to remove ${count}: add --yes`;
+    const refused = await confirmOrExit(`Remove ${count}, with what they hold?`, otherwise);
+    if (refused !== undefined) return refused;
+  }
+  const signal = interruptSignal();
+  const removed: { id: string; name: string | null }[] = [];
+  let exitCode = 0;
+  for (const name of given) {
+    try {
+      signal.throwIfAborted();
+      await useSandbox(name, async (sandbox) => {
+        await sandbox.destroy({ signal });
+        removed.push({ id: sandbox.id, name: sandbox.name });
+        if (flags.json !== true) printLine(sandbox.name ?? sandbox.id);
+      });
+    } catch (error) {
+      if (signal.aborted) return EXIT.interrupted;
+      exitCode ||= reportError(error);
+    }
+  }
+  if (flags.json === true) printJson(removed);
+  return exitCode;
+}

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { useTemporaryDirectory } from "@virga/testkit";
+import { runProgram } from "../src/program.ts";
+
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+/** A `virga` with a state directory of its own, in which there is nothing. */
+async function useVirga(t: TestContext) {
+  const home = join(await useTemporaryDirectory(t), "home");
+  return (...args: readonly string[]) => {
+    const end = spawnSync(process.execPath, ["--conditions=virga-source", main, ...args], {
+      encoding: "utf8",
+      env: { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    return { code: end.status, stdout: end.stdout, stderr: end.stderr };
+  };
+}
+
+/** The same in this process, which is quicker: its exit code, and what it says on standard error. */
+async function runHere(t: TestContext, args: readonly string[]) {
+  const { mock } = t.mock.method(process.stderr, "write", () => true);
+  try {
+    const code = await runProgram(args);
+    return { code, stderr: mock.calls.map((call) => String(call.arguments[0])).join("") };
+  } finally {
+    mock.restore();
+  }
+}
+
+/** An empty state directory for what runs in this process. */
+async function useHome(t: TestContext): Promise<void> {
+  const before = process.env["VIRGA_HOME"];
+  process.env["VIRGA_HOME"] = join(await useTemporaryDirectory(t), "home");
+  t.after(() => {
+    if (before === undefined) delete process.env["VIRGA_HOME"];
+    else process.env["VIRGA_HOME"] = before;
+  });
+}
+
+test("where there is nothing, lists are empty and nothing is removed", async (t) => {
+  const virga = await useVirga(t);
+  const quiet = (stdout: string) => ({ code: 0, stdout, stderr: "" });
+  assert.deepEqual(virga("ls", "--json"), quiet("[]\n"));
+  assert.deepEqual(virga("ls", "-q"), quiet(""));
+  assert.match(virga("ls").stdout, /^NAME +ID +STATE +IMAGE +HYPERVISOR +VCPUS +MEMORY +AGE\n$/);
+  assert.deepEqual(virga("snapshot", "ls", "--json"), quiet("[]\n"));
+  assert.match(virga("snapshot", "ls").stdout, /^NAME +ID +KIND +SANDBOX +SIZE +REAL +AGE\n$/);
+  assert.deepEqual(virga("rm", "--all", "--json"), quiet("[]\n"));
+  assert.deepEqual(virga("gc", "--dry-run"), quiet("Everything is needed.\n"));
+  assert.deepEqual(JSON.parse(virga("gc", "--json").stdout), { items: [], damaged: [] });
+});
+
+test("a sandbox or snapshot that is not there is one error, and says what to do", async (t) => {
+  await useHome(t);
+  const end = { code: 125, stderr: "virga: VM not found: web\nvirga: See: virga ls\n" };
+  for (const args of [
+    ["exec", "web", "ls"],
+    ["exec", "-d", "web", "ls"],
+    ["shell", "web"],
+    ["info", "web"],
+    ["rm", "web"],
+    ["pause", "web"],
+    ["resume", "web"],
+    ["suspend", "web"],
+    ["fork", "web"],
+    ["logs", "web"],
+    ["stats", "web"],
+    ["forward", "web", "80"],
+    ["cp", ".", "web:/x"],
+    ["snapshot", "create", "web"],
+  ]) {
+    assert.deepEqual(await runHere(t, args), end, args.join(" "));
+  }
+  const snapshot = await runHere(t, ["snapshot", "rm", "ready"]);
+  assert.equal(snapshot.code, 125);
+  assert.match(snapshot.stderr, /^virga: .*ready/);
+});
+
+test("wrong usage ends with 2 before anything is looked up", async (t) => {
+  await useHome(t);
+  for (const [args, message] of [
+    [["rm"], /either their names or --all/],
+    [["rm", "--all", "web"], /either their names or --all/],
+    [["exec", "web"], /missing required argument 'command'/],
+    [["exec", "-d", "-it", "web", "ls"], /'-d, --detach' cannot be used with/],
+    [["ls", "-q", "--json"], /cannot be used with/],
+    [["cp", "a", "b"], /one of the two is NAME:\/PATH/],
+    [["cp", "a:/x", "b:/y"], /one of the two is NAME:\/PATH/],
+    [["forward", "web", "x"], /PORT or LOCAL:PORT/],
+    [["fork", "web", "--count", "0"], /whole number from 1/],
+    [["logs", "-f", "--json", "web"], /cannot be used with/],
+    [["creat"], /Did you mean create/],
+    [["snapshot", "rmm"], /Did you mean rm/],
+    [["create", "--nmae", "x"], /Did you mean --name/],
+  ] as const) {
+    const { code, stderr } = await runHere(t, args);
+    assert.equal(code, 2, args.join(" "));
+    assert.match(stderr, message);
+    assert.match(stderr, /^virga: /);
+  }
+});
