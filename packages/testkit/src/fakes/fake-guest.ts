@@ -1,11 +1,14 @@
 import { closeSync, openSync, readSync, writeSync, ftruncateSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
+import { isForAgent, serveAgent } from "./fake-agent.ts";
+import type { AgentContent } from "./fake-agent.ts";
 
 /** What the fake guest holds in its memory, and so what snapshots must carry. */
 interface GuestContent {
   counter: number;
   notes: Record<string, string>;
+  agent: AgentContent;
 }
 
 /** How the fake guest ends its VM. */
@@ -18,7 +21,8 @@ const LONGEST_LINE = 8192;
 /**
  * The guest inside a fake hypervisor. It talks in lines over the guest channel:
  * `ping`, `counter` (adds one), `peek` (does not), `note K V`, `recall K`, `random`, `disk-write TEXT`, `disk-read`, `echo TEXT`, `poweroff`, `reboot`, `panic`.
- * It answers one line, `ok …` or `error …`, and only while the VM runs: requests of a paused VM wait.
+ * It answers one line, `ok …` or `error …`, and only while the VM runs: requests of a paused VM wait. A connection that begins as the agent's protocol does is
+ * served by a small agent.
  */
 export class FakeGuest {
   running = false;
@@ -26,7 +30,7 @@ export class FakeGuest {
   readonly #onEnd: (end: GuestEnd) => void;
   /** File the memory lives in, when it is a shared mapping. */
   readonly #memoryFile: string | undefined;
-  #content: GuestContent = { counter: 0, notes: {} };
+  #content = emptyContent();
   #waiting: (() => void)[] = [];
   #dead = false;
 
@@ -54,7 +58,7 @@ export class FakeGuest {
 
   /** A guest that rebooted has forgotten everything. */
   forget(): void {
-    this.#content = { counter: 0, notes: {} };
+    this.#content = emptyContent();
     this.#store();
   }
 
@@ -75,8 +79,30 @@ export class FakeGuest {
   }
 
   /** Serves one connection of the guest channel. */
-  serve(stream: Duplex, pending = ""): void {
-    let text = pending;
+  serve(stream: Duplex, pending: Buffer = Buffer.alloc(0)): void {
+    stream.on("error", () => stream.destroy());
+    const begin = (bytes: Buffer): void => {
+      if (isForAgent(bytes)) this.#serveAgent(stream, bytes);
+      else this.#serveLines(stream, bytes);
+    };
+    if (pending.length > 0) begin(pending);
+    else stream.once("data", begin);
+  }
+
+  #serveAgent(stream: Duplex, pending: Buffer): void {
+    const content = (): AgentContent => this.#content.agent;
+    const around = {
+      untilRunning: () => this.#untilRunning(),
+      get content() {
+        return content();
+      },
+      store: () => this.#store(),
+    };
+    serveAgent(stream, around, pending);
+  }
+
+  #serveLines(stream: Duplex, pending: Buffer): void {
+    let text = pending.toString("utf8");
     let last: Promise<void> = Promise.resolve();
     const take = (): void => {
       for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
@@ -89,7 +115,6 @@ export class FakeGuest {
       }
       if (text.length > LONGEST_LINE) stream.destroy();
     };
-    stream.on("error", () => stream.destroy());
     stream.on("data", (chunk: Buffer) => {
       text += chunk.toString("utf8");
       take();
@@ -163,6 +188,10 @@ export class FakeGuest {
   #store(): void {
     if (this.#memoryFile !== undefined) writeMemory(this.#memoryFile, this.dump(), undefined);
   }
+}
+
+function emptyContent(): GuestContent {
+  return { counter: 0, notes: {}, agent: { prepared: false, initialised: false } };
 }
 
 /** Writes a memory's content at the start of `path`; `bytes` sets the file's size, the rest is a hole. */

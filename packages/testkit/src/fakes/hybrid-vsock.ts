@@ -24,7 +24,7 @@ export function hybridVsock(guest: FakeGuest, isDeaf: () => boolean): Server {
         return;
       }
       socket.write(`OK ${hostPort++}\n`);
-      guest.serve(socket, text.slice(end + 1));
+      guest.serve(socket, Buffer.from(text.slice(end + 1), "latin1"));
     };
     socket.on("data", onData);
   });
