@@ -107,7 +107,8 @@ export function serveAgent(stream: Duplex, around: AgentSurroundings, pending: B
 type Fields = Readonly<Record<string, boolean | number | string>>;
 
 /** The answer; undefined for what this agent cannot do. */
-function perform(operation: string, { content, store }: AgentSurroundings): Fields | undefined {
+function perform(operation: string, around: AgentSurroundings): Fields | undefined {
+  const { content } = around;
   switch (operation) {
     case "ping":
       return { ok: true, version: 1, agent: "fake", bootMs: 1, ...content };
@@ -126,7 +127,7 @@ function perform(operation: string, { content, store }: AgentSurroundings): Fiel
     default:
       return undefined;
   }
-  store();
+  around.store();
   return { ok: true };
 }
 

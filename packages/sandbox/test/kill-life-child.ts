@@ -1,0 +1,50 @@
+// Does one operation on a sandbox and kills its own process at the n-th event of it. usage: kill-life-child JSON, see LifeKillRun.
+import { subscribe } from "node:diagnostics_channel";
+import { flushCompileCache } from "node:module";
+import { Sandbox } from "@virga/sandbox";
+import type { LifeStepMessage } from "../src/life/life-operation.ts";
+import { fakeHost } from "./fake-host.ts";
+import type { FakeHostOptions } from "./fake-host.ts";
+
+/** What happens in a sandbox's life. */
+export type LifeKillOperation =
+  | "create"
+  | "clone"
+  | "pause"
+  | "resume"
+  | "suspend"
+  | "snapshot"
+  | "fork"
+  | "destroy";
+
+/** What the process is to do. */
+export interface LifeKillRun {
+  readonly operation: LifeKillOperation;
+  /** The event to die at, from 1. Beyond the last one the process ends with code 0. */
+  readonly at: number;
+  /** Whether each step's begin is an event, or its end, too. */
+  readonly events: "begins" | "begins and ends";
+  readonly host: FakeHostOptions;
+}
+
+const run = JSON.parse(process.argv[2] ?? "") as LifeKillRun;
+const { operation, at } = run;
+// A process that is killed saves no compile cache.
+if (at === 1) flushCompileCache();
+const host = await fakeHost(run.host);
+let events = 0;
+subscribe("virga:sandbox:step", (message) => {
+  if (run.events === "begins" && (message as LifeStepMessage).phase !== "start") return;
+  if (++events === at) process.kill(process.pid, "SIGKILL");
+});
+if (operation === "create") {
+  await Sandbox.create({ host, cold: true, name: "new", memoryMib: 96, vcpus: 1 });
+} else if (operation === "clone") {
+  await Sandbox.create({ host, snapshot: "kept", name: "new" });
+} else {
+  const sandbox = await Sandbox.connect("box", { host });
+  if (operation === "snapshot") await sandbox.snapshot({ name: "taken" });
+  else if (operation === "fork") await sandbox.fork(2);
+  else await sandbox[operation]();
+}
+process.exit(0);
