@@ -42,7 +42,8 @@ export async function staleTemplates(tools: GarbageTools): Promise<Garbage[]> {
       id: name,
       reason: isImageGone ? "its image is gone" : "its kernel is gone",
       bytes: (await treeSize(paths.directory)).realBytes,
-      remove: () => dropTemplate(root, name, logger),
+      remove: () =>
+        dropTemplate({ directory: root, inUse: () => snapshotsInUse(home.vms), logger }, name),
     });
   }
   return found;

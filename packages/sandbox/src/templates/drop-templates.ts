@@ -11,7 +11,7 @@ export interface DropOptions {
   readonly directory: string;
   readonly limitBytes: number;
   /** Snapshot directories that living VMs use. */
-  readonly inUse: ReadonlySet<string>;
+  readonly inUse: () => Promise<ReadonlySet<string>>;
   readonly logger: Logger;
 }
 
@@ -23,7 +23,7 @@ interface Candidate {
 
 /** Drops the least used templates until the rest takes at most the limit, and what interrupted processes left behind. */
 export async function dropTemplates(options: DropOptions): Promise<void> {
-  const { directory, limitBytes, inUse, logger } = options;
+  const { directory, limitBytes, logger } = options;
   const names = await readdir(directory);
   await Promise.all(names.map((name) => sweep(directory, name, logger)));
   const candidates: Candidate[] = [];
@@ -34,8 +34,7 @@ export async function dropTemplates(options: DropOptions): Promise<void> {
   let total = candidates.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const { key, bytes } of candidates.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (total <= limitBytes) return;
-    if (inUse.has(templatePaths(directory, key).snapshot)) continue;
-    if (!(await dropTemplate(directory, key, logger))) continue;
+    if (!(await dropTemplate(options, key))) continue;
     total -= bytes;
     logger.info({ template: key, bytes }, "dropped the least used template");
   }
@@ -58,15 +57,16 @@ async function sweep(directory: string, name: string, logger: Logger): Promise<v
 
 /** Drops one. False when it is in use, has gone meanwhile, or cannot be removed: nobody who wants a sandbox should fail for it. */
 export async function dropTemplate(
-  directory: string,
+  { directory, inUse, logger }: Omit<DropOptions, "limitBytes">,
   key: string,
-  logger: Logger,
 ): Promise<boolean> {
   const paths = templatePaths(directory, key);
   // Fails while anybody uses it or makes it anew.
   const lock = tryLock(paths.lock);
   if (lock === undefined) return false;
   try {
+    // Under the lock: whoever held it until now may have made a clone that outlives him.
+    if ((await inUse()).has(paths.snapshot)) return false;
     const dropping = templatePaths(directory, key, "dropping").directory;
     // In one step, so that nobody finds half a template.
     await rename(paths.directory, dropping);

@@ -192,7 +192,12 @@ test("a template that another process drops meanwhile fails nobody", async (t) =
       return false;
     }
   }
-  await dropTemplates({ directory, limitBytes: 0, inUse: new Meanwhile(), logger: silentLogger });
+  await dropTemplates({
+    directory,
+    limitBytes: 0,
+    inUse: async () => new Meanwhile(),
+    logger: silentLogger,
+  });
   assert.deepEqual(await templates(), []);
 });
 

@@ -111,7 +111,7 @@ export class TemplateStore {
   /** Drops the least used templates until the rest is within the limit, and what interrupted processes left. Templates in use stay. */
   async prune(): Promise<void> {
     const { directory, limitBytes, inUse } = this.#options;
-    await dropTemplates({ directory, limitBytes, inUse: await inUse(), logger: this.#logger });
+    await dropTemplates({ directory, limitBytes, inUse, logger: this.#logger });
   }
 
   #paths(key: string): ReturnType<typeof templatePaths> {
