@@ -9,6 +9,9 @@ export interface CreateFlags extends ShapeFlags {
   readonly name?: string;
   readonly snapshot?: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly balloon?: true;
+  readonly warm?: string;
+  readonly warmKeep?: true;
   readonly cold?: true;
   readonly verbose?: true;
   readonly json?: true;
@@ -16,7 +19,21 @@ export interface CreateFlags extends ShapeFlags {
 
 /** `virga create`: makes a sandbox that stays, and prints its id. Ctrl-C takes it back. */
 export async function createCommand(flags: CreateFlags): Promise<number> {
-  const { name, snapshot, image, hypervisor, vcpus, memory, disk, network, env, cold } = flags;
+  const {
+    name,
+    snapshot,
+    image,
+    hypervisor,
+    vcpus,
+    memory,
+    disk,
+    network,
+    env,
+    balloon,
+    warm,
+    warmKeep,
+    cold,
+  } = flags;
   const sandbox = await makeSandbox(
     {
       ...(name !== undefined && { name }),
@@ -28,6 +45,9 @@ export async function createCommand(flags: CreateFlags): Promise<number> {
       ...(disk !== undefined && { diskMib: disk }),
       ...(network !== undefined && { network }),
       env,
+      ...(balloon === true && { balloon }),
+      ...(warm !== undefined && { warm: ["sh", "-c", warm] }),
+      ...(warmKeep === true && { warmKeep }),
       ...(cold === true && { cold }),
       signal: interruptSignal(),
     },

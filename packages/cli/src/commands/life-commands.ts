@@ -55,6 +55,17 @@ export function addLifeCommands(program: Command, done: Done): void {
       const { forkCommand } = await import("./fork.ts");
       done(await forkCommand(name, flags));
     });
+  program
+    .command("balloon")
+    .description("take memory from a sandbox that was made with --balloon; 0 gives it back")
+    .argument(...SANDBOX)
+    .argument("<mib>", "how much is taken, in MiB", wholeNumber(0, 1_048_576))
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples("virga balloon web 256"))
+    .action(async (name: string, mib: number, { json }: JsonFlag) => {
+      const { balloonCommand } = await import("./balloon.ts");
+      done(await balloonCommand(name, mib, json === true));
+    });
   addSnapshotCommands(program, done);
   program
     .command("gc")

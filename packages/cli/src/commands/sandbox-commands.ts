@@ -76,6 +76,9 @@ function addCreate(program: Command, done: (exitCode: number) => void): void {
     .addOption(
       envOption("set a variable for its commands; K alone takes its value here (repeatable)"),
     )
+    .option("--balloon", "let memory be taken from it while it runs: virga balloon")
+    .option("--warm <script>", "run this in sh once, in its template: what it touched is there")
+    .option("--warm-keep", "keep the processes that it leaves, for every sandbox of the kind")
     .option("--cold", "boot it instead of restoring a template")
     .option("--verbose", "tell on stderr what is done")
     .option("--json", "print one JSON object")
@@ -84,6 +87,7 @@ function addCreate(program: Command, done: (exitCode: number) => void): void {
       examples(
         "virga create",
         "virga create --name web --image debian --memory 1024",
+        "virga create --image debian --warm 'python3 -c 1'",
         "virga create --snapshot ready --json | jq -r .id",
       ),
     )
