@@ -21,6 +21,13 @@ async function firstLine(stream: Readable | null): Promise<string> {
   return line;
 }
 
+/** The id of the only VM there is. */
+async function onlyVm({ home }: TestVirga): Promise<string> {
+  const ids = (await readdir(join(home, "vms"))).filter((name) => !name.startsWith("."));
+  assert.equal(ids.length, 1, ids.join(" "));
+  return ids[0] ?? "";
+}
+
 describe("virga run on QEMU", { skip: qemuMissing() }, () => {
   const place = makePlace();
   let virga: TestVirga;
@@ -201,8 +208,8 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     test(`what a killed virga leaves is removed by the next virga ${next[0]}`, async () => {
       const child = virga.start(run("--", "sh", "-c", "echo started; exec sleep 600"));
       assert.equal(await firstLine(child.stdout), "started");
-      const [id = ""] = await readdir(join(virga.home, "owners"));
-      const path = join(virga.home, "vms", id.replace(".json", ""), "vm.json");
+      const id = await onlyVm(virga);
+      const path = join(virga.home, "vms", id, "vm.json");
       const { process: vmm } = JSON.parse(await readFile(path, "utf8"));
       child.kill("SIGKILL");
       await once(child, "exit");
@@ -249,8 +256,8 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     const child = virga.start(run("--", "sh", "-c", "echo started; exec sleep 600"));
     const ending = endOf(child);
     await once(child.stdout as Readable, "readable");
-    const [id = ""] = await readdir(join(virga.home, "owners"));
-    const path = join(virga.home, "vms", id.replace(".json", ""), "vm.json");
+    const id = await onlyVm(virga);
+    const path = join(virga.home, "vms", id, "vm.json");
     process.kill(JSON.parse(await readFile(path, "utf8")).process.pid, "SIGKILL");
     const end = await ending;
     assert.equal(end.code, 125);
