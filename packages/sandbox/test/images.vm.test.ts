@@ -13,7 +13,7 @@ import { checkNoVm, testHost } from "./test-host.ts";
 
 const shape = { hypervisor: "qemu", memoryMib: 128, image: "tools", diskMib: 256 } as const;
 const settings: Partial<ImageSettings> = {
-  user: "worker:ignored",
+  user: "worker:crew",
   workdir: "/srv",
   environment: { PATH: "/tools", GREETING: "hello" },
 };
@@ -49,6 +49,7 @@ async function buildTools(place: TestPlace, host: Host): Promise<void> {
     join(tree, "etc/passwd"),
     "root:x:0:0::/:/tools/sh\nworker:x:1000:7::/srv:/tools/sh\n",
   );
+  writeFileSync(join(tree, "etc/group"), "crew:x:9:\n");
   await new Images({ home: host.home }).build({ name: "tools", from: tree, settings });
 }
 
@@ -105,7 +106,7 @@ describe("images on QEMU", { skip }, () => {
         assert.ok(mounts.some((line) => line.startsWith("overlay on / type overlay")));
         assert.equal((await cold.run(["pwd"], { cwd: "/" })).stdout, "/\n");
         const who = await cold.run(["sh", "-c", "id; echo $HOME"]);
-        assert.match(who.stdout, /^uid=1000.* gid=7.*\n\/srv\n$/);
+        assert.match(who.stdout, /^uid=1000.* gid=9.*\n\/srv\n$/);
         assert.match(await say(cold, "id"), /^uid=0/);
         await cold.copyIn(join(place.scratch, "tree/srv/note"), "/made/here/");
         assert.equal(await say(cold, "cat /made/here/note"), "of the image");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { useTemporaryDirectory } from "@virga/testkit";
+import { OUTPUT_BYTES, makeOutputFile } from "./output-file.ts";
 import { readVmLog } from "./vm-log.ts";
 
 async function useLog(t: TestContext): Promise<{ directory: string; path: string }> {
@@ -26,6 +27,17 @@ test("a log is read whole, and one that is not there is empty", async (t) => {
   await writeFile(path, long);
   assert.equal(await textOf(readVmLog(directory, "console")), long);
   assert.equal(await textOf(readVmLog(directory, "hypervisor")), "");
+});
+
+test("the hole that a log begins with is not read", async (t) => {
+  const { directory, path } = await useLog(t);
+  makeOutputFile(path, 1024 * OUTPUT_BYTES);
+  const followed = readVmLog(directory, "console", { follow: true });
+  const first = followed.next();
+  await appendFile(path, "first line\n");
+  assert.equal(String((await first).value), "first line\n");
+  await followed.return(undefined);
+  assert.equal(await textOf(readVmLog(directory, "console")), "first line\n");
 });
 
 test("what is added is followed until the log is removed, or the signal", async (t) => {

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { VirgaError, errnoOf, errorText } from "./errors.ts";
 import { vmLayout } from "./directory.ts";
 import { openPlainFile } from "./open-plain-file.ts";
+import { outputStart } from "./output-file.ts";
 
 const POLL_MS = 100;
 const PIECE_BYTES = 65_536;
@@ -31,7 +32,7 @@ export async function* readVmLog(
   const file = await openLog(path);
   if (file === undefined) return;
   try {
-    let offset = 0;
+    let offset = await outputStart(file);
     // As long as it is there when what was written has been read.
     for (let isLast = !follow; signal?.aborted !== true;) {
       const { bytesRead, buffer } = await file.read(
