@@ -239,18 +239,18 @@ test("a terminal has a size, keys and a screen", async (t) => {
   const { commands } = await useAgentCommands(t);
   const terminal = await commands.terminal({ columns: 101, rows: 33, env: { PS1: "$ " } });
   let screen = "";
+  // Heard all the time: what comes while nobody listens is lost.
+  terminal.output.on("data", (bytes: Buffer) => {
+    screen += bytes.toString("utf8");
+  });
   const shows = async (pattern: RegExp): Promise<void> => {
-    while (!pattern.test(screen)) {
-      const [bytes] = (await once(terminal.output, "data")) as [Buffer];
-      screen += bytes.toString("utf8");
-    }
+    while (!pattern.test(screen)) await once(terminal.output, "data");
   };
   terminal.input.write("stty size; echo $TERM\n");
   await shows(/33 101\r\nxterm-256color\r\n/);
   await terminal.resize({ columns: 90, rows: 20 });
   terminal.input.write("stty size; exit 6\n");
   await shows(/20 90\r\n/);
-  terminal.output.resume();
   assert.deepEqual(await terminal.wait(), { exitCode: 6, signal: undefined, timedOut: false });
   const other = await commands.terminal({ command: ["cat"] });
   await other.kill();
