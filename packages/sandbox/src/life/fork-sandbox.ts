@@ -4,9 +4,9 @@ import { Timings } from "../timings.ts";
 import type { Access } from "./access.ts";
 import { cloneRow, cloneSnapshot } from "./clone-snapshot.ts";
 import type { CreatedSandbox } from "./create-sandbox.ts";
+import { destroySandbox } from "./destroy-sandbox.ts";
 import type { MadeSandbox } from "./make-sandbox.ts";
 import type { LifeOptions } from "./operate.ts";
-import { removeSandbox } from "./remove-sandbox.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 
 /** As many clones are restored at once: more would only wait for each other. */
@@ -101,7 +101,8 @@ async function takeBack(
 ): Promise<void> {
   for (const { id } of rows) {
     try {
-      await (made.get(id)?.remove() ?? removeSandbox(access, id));
+      // One that failed may have left its VM.
+      await (made.get(id)?.remove() ?? destroySandbox(access, id));
     } catch (error) {
       access.logger.warn({ sandbox: id, error: errorText(error) }, "cannot take back a fork now");
     }
