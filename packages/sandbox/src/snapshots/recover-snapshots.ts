@@ -18,7 +18,8 @@ export async function recoverSnapshots(
       gone.push(row.id);
       tools.logger.info({ snapshot: row.id, reason }, "removed a snapshot that was left behind");
     } catch (error) {
-      if (isVirgaError(error) && error.code === "IN_USE") continue;
+      // Somebody needs it, or it has become whole meanwhile.
+      if (isVirgaError(error) && ["IN_USE", "INVALID_STATE"].includes(error.code)) continue;
       tools.logger.warn(
         { snapshot: row.id, error: errorText(error) },
         "cannot remove a snapshot now",

@@ -98,3 +98,15 @@ test("recovery removes what is half there and what forks left, and nothing else"
   assert.deepEqual([removing, orphan, idle].map(isThere), [false, false, false]);
   assert.deepEqual(await recoverSnapshots(tools), []);
 });
+
+test("one that its maker finished after the look at it stays", async (t) => {
+  const { tools, catalog, add, isThere } = await testTools(t);
+  const row = await add("one", { phase: "creating" });
+  // Its row is read, nobody is at it any more, and then it is found to be whole.
+  catalog.snapshots.update(row.id, { phase: "ready" });
+  await assert.rejects(removeSnapshot(tools, row), { code: "INVALID_STATE" });
+  t.mock.method(catalog.snapshots, "unfinished", () => [row]);
+  assert.deepEqual(await recoverSnapshots(tools), []);
+  assert.ok(isThere(row));
+  assert.equal(catalog.snapshots.get(row.id)?.phase, "ready");
+});

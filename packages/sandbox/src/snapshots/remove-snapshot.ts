@@ -14,20 +14,17 @@ export async function removeSnapshot(tools: ReferenceTools, row: SnapshotRow): P
   const { catalog } = tools;
   const { id } = row;
   if (row.phase === "creating" && (await isBeingTaken(tools, row))) {
-    throw new VirgaError(
-      "INVALID_STATE",
-      `Cannot remove snapshot "${labelOf(row)}": it is being taken`,
-      {
-        details: { id },
-      },
-    );
+    throw beingTakenError(row);
   }
   const known = clonesOf(tools, id);
   // A clone that was whole before this has a record of its VM, which tells what that uses.
   const users = await whoNeedsSnapshot(tools, id);
   if (users.length > 0) throw inUseError(`snapshot "${labelOf(row)}"`, users);
   catalog.transaction(() => {
-    if (catalog.snapshots.get(id) === undefined) return;
+    const now = catalog.snapshots.get(id);
+    if (now === undefined) return;
+    // Its maker finished it since that look: it is not what was to go.
+    if (row.phase !== "ready" && now.phase === "ready") throw beingTakenError(row);
     const fresh = clonesOf(tools, id).filter((clone) => !known.includes(clone));
     if (fresh.length > 0) {
       const newcomers = fresh.map((clone) => ({ kind: "sandbox", id: clone, name: null }) as const);
@@ -53,6 +50,14 @@ export async function isBeingTaken(tools: ReferenceTools, row: SnapshotRow): Pro
   const lock = await tryLockSandbox(tools.home, row.sandbox);
   lock?.release();
   return lock === undefined;
+}
+
+function beingTakenError(row: SnapshotRow): VirgaError {
+  return new VirgaError(
+    "INVALID_STATE",
+    `Cannot remove snapshot "${labelOf(row)}": it is being taken`,
+    { details: { id: row.id } },
+  );
 }
 
 function labelOf({ name, id }: SnapshotRow): string {
