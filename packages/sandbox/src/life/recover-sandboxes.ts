@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { errorText } from "@virga/vm";
-import type { SandboxRow } from "../catalog/rows.ts";
 import { isDeadOwner } from "../owner-alive.ts";
 import { sandboxPaths, tryLockSandbox } from "../sandbox-lock.ts";
 import { destroySandbox } from "./destroy-sandbox.ts";
@@ -13,23 +13,22 @@ import { settleSandbox } from "./settle-sandbox.ts";
  */
 export async function recoverSandboxes(tools: LifeTools): Promise<string[]> {
   const gone: string[] = [];
-  for (const row of tools.catalog.sandboxes.withIntent()) {
+  for (const { id } of tools.catalog.sandboxes.withIntent()) {
     try {
-      if (await recoverOne(tools, row)) gone.push(row.id);
+      if (await recoverOne(tools, id)) gone.push(id);
     } catch (error) {
-      tools.logger.warn(
-        { sandbox: row.id, error: errorText(error) },
-        "cannot recover a sandbox now",
-      );
+      tools.logger.warn({ sandbox: id, error: errorText(error) }, "cannot recover a sandbox now");
     }
   }
   return gone;
 }
 
-async function recoverOne(tools: LifeTools, row: SandboxRow): Promise<boolean> {
-  const { id, owner, phase, intent } = row;
-  const isOrphan = owner !== null && isDeadOwner(owner);
-  if (isOrphan || (phase === "destroying" && (await isFree(tools, id)))) {
+async function recoverOne(tools: LifeTools, id: string): Promise<boolean> {
+  // As it is now: others went on while those before it were recovered.
+  const row = tools.catalog.sandboxes.get(id);
+  if (row === undefined) return false;
+  const { phase, intent } = row;
+  if (isOrphan(tools, id) || (phase === "destroying" && (await isFree(tools, id)))) {
     await destroySandbox(tools, id);
     tools.logger.info({ sandbox: id, phase }, "removed a sandbox whose process has died");
     return true;
@@ -46,8 +45,16 @@ async function recoverOne(tools: LifeTools, row: SandboxRow): Promise<boolean> {
   return false;
 }
 
+/** Whether it was to die with a process that is dead. */
+function isOrphan({ catalog }: LifeTools, id: string): boolean {
+  const owner = catalog.sandboxes.get(id)?.owner ?? null;
+  if (owner === null || !isDeadOwner(owner)) return false;
+  // It may have let go of the sandbox between that look and its death. What it still has now nobody takes from it any more.
+  return catalog.transaction(() => isDeepStrictEqual(catalog.sandboxes.get(id)?.owner, owner));
+}
+
 /** Whether nobody works on it: its lock is free, or gone with its directory. */
-async function isFree({ home }: LifeTools, id: string): Promise<boolean> {
+async function isFree({ home }: Pick<LifeTools, "home">, id: string): Promise<boolean> {
   if (!existsSync(sandboxPaths(home, id).lock)) return true;
   const lock = await tryLockSandbox(home, id);
   lock?.release();
