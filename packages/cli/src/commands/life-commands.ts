@@ -72,7 +72,7 @@ export function addLifeCommands(program: Command, done: Done): void {
     .description("remove what nothing needs any more")
     .option("--dry-run", "only tell what that is")
     .option("--verify", "also check what is kept against its hashes")
-    .option("--json", "print a JSON array")
+    .option("--json", "print one JSON object")
     .addHelpText("after", examples("virga gc --dry-run", "virga gc --verify"))
     .action(async (flags: GcFlags) => {
       const { gcCommand } = await import("./gc.ts");
