@@ -5,6 +5,7 @@ import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { useTemporaryDirectory } from "@virga/testkit";
+import { virgaCommand } from "@virga/vm";
 import { runProgram } from "../src/program.ts";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -58,7 +59,8 @@ test("where there is nothing, lists are empty and nothing is removed", async (t)
 
 test("a sandbox or snapshot that is not there is one error, and says what to do", async (t) => {
   await useHome(t);
-  const end = { code: 125, stderr: "virga: VM not found: web\nvirga: See: virga ls\n" };
+  const see = virgaCommand("ls");
+  const end = { code: 125, stderr: `virga: VM not found: web\nvirga: See: ${see}\n` };
   for (const args of [
     ["exec", "web", "ls"],
     ["exec", "-d", "web", "ls"],

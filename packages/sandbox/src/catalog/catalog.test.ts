@@ -6,7 +6,7 @@ import type { TestContext } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { useTemporaryDirectory } from "@virga/testkit";
-import { silentLogger } from "@virga/vm";
+import { silentLogger, virgaCommand } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { idOf, sandboxRow, snapshotRow, testSpec } from "../../test/test-rows.ts";
 import { Catalog } from "./catalog.ts";
@@ -70,7 +70,7 @@ test("a row is found by its id, its name, and the beginning of its id", async (t
     assert.throws(() => sandboxes.find(reference), {
       code: "VM_NOT_FOUND",
       message: `VM not found: ${reference}`,
-      hint: "See: virga ls",
+      hint: `See: ${virgaCommand("ls")}`,
     });
   assert.throws(() => snapshots.find(one), {
     code: "NOT_FOUND",

@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { VirgaError, errnoOf, errorText, isVirgaError } from "@virga/vm";
+import { VirgaError, errnoOf, errorText, isVirgaError, virgaCommand } from "@virga/vm";
 
 /** SQLite's primary result codes that tell apart what a user can do. */
 const BUSY = 5;
@@ -47,7 +47,7 @@ export function explainDatabaseError(error: unknown, path: string): unknown {
       {
         ...options,
         details: { path, errno: "ENOSPC" },
-        hint: "Free space there: virga gc, or virga rm of a sandbox you do not need.",
+        hint: `Free space there: ${virgaCommand("gc")}, or ${virgaCommand("rm")} of a sandbox you do not need.`,
       },
     );
   }
@@ -63,7 +63,7 @@ export function damagedError(path: string, why: string, cause?: unknown): VirgaE
   return new VirgaError("IO_ERROR", `The catalogue ${path} is damaged: ${why}`, {
     cause,
     details: { path, damaged: true },
-    hint: `Put a copy of yours back, or begin a new one: mv ${path} ${path}.damaged; only names and relations are in it: VMs run on, and virga rm takes their ids.`,
+    hint: `Put a copy of yours back, or begin a new one: mv ${path} ${path}.damaged; VMs run on, and ${virgaCommand("rm")} takes their ids, but names, settings and what is suspended are only in it.`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { VirgaError } from "@virga/vm";
+import { VirgaError, virgaCommand } from "@virga/vm";
 import type { CatalogConnection } from "./connection.ts";
 import type { DamagedRows } from "./damaged-rows.ts";
 import { RowTable } from "./row-table.ts";
@@ -46,7 +46,7 @@ const FORMAT: RowFormat<SandboxRow> = {
     createdAt: text(columns, "created_at"),
     timings: timings(columns, "timings"),
   }),
-  absent: { code: "VM_NOT_FOUND", what: "VM not found", hint: "See: virga ls" },
+  absent: { code: "VM_NOT_FOUND", what: "VM not found", hint: `See: ${virgaCommand("ls")}` },
 };
 
 /** The sandboxes of a state directory. */

@@ -1,4 +1,4 @@
-import { VirgaError } from "@virga/vm";
+import { VirgaError, virgaCommand } from "@virga/vm";
 import type { CatalogConnection } from "./connection.ts";
 import type { DamagedRows } from "./damaged-rows.ts";
 import { RowTable } from "./row-table.ts";
@@ -32,7 +32,7 @@ const FORMAT: RowFormat<SnapshotRow> = {
   absent: {
     code: "NOT_FOUND",
     what: "Snapshot not found",
-    hint: "See: virga snapshot ls",
+    hint: `See: ${virgaCommand("snapshot ls")}`,
   },
 };
 

@@ -1,4 +1,4 @@
-import { VirgaError, snapshotUsers } from "@virga/vm";
+import { VirgaError, snapshotUsers, virgaCommand } from "@virga/vm";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { SandboxRow, SnapshotRow } from "../catalog/rows.ts";
 import type { Home } from "../home.ts";
@@ -53,6 +53,6 @@ export function inUseError(what: string, users: readonly Reference[]): VirgaErro
   );
   return new VirgaError("IN_USE", `Cannot remove ${what}: it is needed by ${listed.join(", ")}`, {
     details: { users },
-    hint: "Remove what needs it first: virga rm, virga snapshot rm.",
+    hint: `Remove what needs it first: ${virgaCommand("rm")}, ${virgaCommand("snapshot rm")}.`,
   });
 }

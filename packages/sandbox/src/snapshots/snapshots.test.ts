@@ -4,6 +4,7 @@ import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { virgaCommand } from "@virga/vm";
 import { idOf, sandboxRow, snapshotRow } from "../../test/test-rows.ts";
 import { recordVm, testState } from "../../test/test-vms.ts";
 import { snapshotPaths } from "./snapshot-paths.ts";
@@ -34,7 +35,7 @@ test("snapshots are listed with their sizes, told with who needs them, and remov
   await assert.rejects(snapshots.remove(free.id), {
     code: "NOT_FOUND",
     message: `Snapshot not found: ${free.id}`,
-    hint: "See: virga snapshot ls",
+    hint: `See: ${virgaCommand("snapshot ls")}`,
   });
 });
 
