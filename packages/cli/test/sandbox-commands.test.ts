@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
@@ -11,12 +13,12 @@ import { runProgram } from "../src/program.ts";
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
 /** A `virga` with a state directory of its own, in which there is nothing. */
-async function useVirga(t: TestContext) {
-  const home = join(await useTemporaryDirectory(t), "home");
+async function useVirga(t: TestContext, home?: string) {
+  const directory = home ?? join(await useTemporaryDirectory(t), "home");
   return (...args: readonly string[]) => {
     const end = spawnSync(process.execPath, ["--conditions=virga-source", main, ...args], {
       encoding: "utf8",
-      env: { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" },
+      env: { ...process.env, VIRGA_HOME: directory, VIRGA_SETUP: "never" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     return { code: end.status, stdout: end.stdout, stderr: end.stderr };
@@ -83,6 +85,18 @@ test("a sandbox or snapshot that is not there is one error, and says what to do"
   const snapshot = await runHere(t, ["snapshot", "rm", "ready"]);
   assert.equal(snapshot.code, 125);
   assert.match(snapshot.stderr, /^virga: .*ready/);
+});
+
+test("a sandbox of which there are only files is removed by its id", async (t) => {
+  const home = join(await useTemporaryDirectory(t), "home");
+  const virga = await useVirga(t, home);
+  const id = `i${"a".repeat(19)}`;
+  const disk = join(home, "disks", `${id}.ext4`);
+  await mkdir(join(home, "disks"), { recursive: true, mode: 0o700 });
+  await writeFile(disk, "");
+  assert.deepEqual(virga("rm", id), { code: 0, stdout: `${id}\n`, stderr: "" });
+  assert.ok(!existsSync(disk));
+  assert.equal(virga("rm", id).code, 125);
 });
 
 test("wrong usage ends with 2 before anything is looked up", async (t) => {

@@ -22,6 +22,7 @@ import { balloonSandbox } from "./life/balloon-sandbox.ts";
 import { createSandbox } from "./life/create-sandbox.ts";
 import type { CreatedSandbox } from "./life/create-sandbox.ts";
 import { destroySandbox } from "./life/destroy-sandbox.ts";
+import { destroyUnknown } from "./life/destroy-unknown.ts";
 import { forkSandbox } from "./life/fork-sandbox.ts";
 import type { ForkOptions } from "./life/fork-sandbox.ts";
 import { GuestLink } from "./life/guest-link.ts";
@@ -114,6 +115,18 @@ export class Sandbox implements AsyncDisposable {
   static async list(options: ConnectOptions = {}): Promise<SandboxInfo[]> {
     const access = options.host ?? (await openAccess(options));
     return Promise.all(access.catalog.sandboxes.list().map((row) => sandboxInfo(access, row)));
+  }
+
+  /**
+   * Destroys a sandbox that `connect` does not find because its row in the catalogue was damaged, by its id or name, or lost, by its whole id. Gives its id; undefined
+   * where there is no such sandbox.
+   */
+  static async destroyUnknown(
+    idOrName: string,
+    options: ConnectOptions & LifeOptions = {},
+  ): Promise<string | undefined> {
+    const access = options.host ?? (await openAccess(options));
+    return destroyUnknown(access, idOrName, options);
   }
 
   /** The VM it was last seen in. `INVALID_STATE` when there is none: it is suspended, or was not used here yet. */

@@ -1,4 +1,5 @@
 import { Sandbox } from "@virga/sandbox";
+import { isVirgaError } from "@virga/vm";
 import { interruptSignal } from "../interrupt.ts";
 import { confirmOrExit } from "../output/confirm.ts";
 import { printJson } from "../output/print-json.ts";
@@ -40,9 +41,24 @@ export async function rmCommand(names: readonly string[], flags: RmFlags): Promi
       });
     } catch (error) {
       if (signal.aborted) return EXIT.interrupted;
-      exitCode ||= reportError(error);
+      try {
+        const id = await destroyUnknown(name, error, signal);
+        removed.push({ id, name: null });
+        if (flags.json !== true) printLine(id);
+      } catch (failure) {
+        if (signal.aborted) return EXIT.interrupted;
+        exitCode ||= reportError(failure);
+      }
     }
   }
   if (flags.json === true) printJson(removed);
   return exitCode;
+}
+
+/** Destroys one of which the catalogue knows nothing more, and gives its id; else throws `error`. */
+async function destroyUnknown(name: string, error: unknown, signal: AbortSignal): Promise<string> {
+  if (!isVirgaError(error) || error.code !== "VM_NOT_FOUND") throw error;
+  const id = await Sandbox.destroyUnknown(name, { signal });
+  if (id === undefined) throw error;
+  return id;
 }

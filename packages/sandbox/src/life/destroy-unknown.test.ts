@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { silentLogger } from "@virga/vm";
+import { idOf, sandboxRow } from "../../test/test-rows.ts";
+import { testState } from "../../test/test-vms.ts";
+import { ownVm } from "../owner-record.ts";
+import { upperPath } from "../sandbox-disks.ts";
+import { sandboxPaths } from "../sandbox-lock.ts";
+import { Sandbox } from "../sandbox.ts";
+import { lightTools } from "./access.ts";
+import { destroyUnknown } from "./destroy-unknown.ts";
+
+test("a sandbox whose row is damaged or lost is destroyed; what is known or owned is not", async (t) => {
+  const { home, catalog } = await testState(t);
+  const words = ["damaged", "lost", "known", "owned"];
+  for (const word of words) {
+    await writeFile(upperPath(home, idOf(word)), "disk");
+    await mkdir(sandboxPaths(home, idOf(word)).directory);
+  }
+  for (const word of ["damaged", "known"]) catalog.sandboxes.insert(sandboxRow(word));
+  await ownVm(home, idOf("owned"), "template");
+  const database = new DatabaseSync(home.catalog);
+  database.prepare("UPDATE sandbox SET spec = '?' WHERE id = ?").run(idOf("damaged"));
+  database.close();
+  await assert.rejects(Sandbox.connect(idOf("damaged"), { home }), { code: "VM_NOT_FOUND" });
+
+  const tools = lightTools(home, silentLogger);
+  t.after(() => tools.catalog.close());
+  for (const reference of [idOf("known"), idOf("owned"), idOf("nothing"), "../vms", ""]) {
+    assert.equal(await destroyUnknown(tools, reference), undefined, reference);
+  }
+  assert.equal(await destroyUnknown(tools, idOf("lost")), idOf("lost"));
+  assert.equal(catalog.damaged.list().length, 1);
+  assert.equal(await Sandbox.destroyUnknown(idOf("damaged"), { home }), idOf("damaged"));
+  assert.deepEqual(catalog.damaged.list(), []);
+  for (const word of words) {
+    const isLeft = word === "known" || word === "owned";
+    assert.equal(existsSync(upperPath(home, idOf(word))), isLeft, word);
+    assert.equal(existsSync(sandboxPaths(home, idOf(word)).directory), isLeft, word);
+  }
+  assert.equal(await destroyUnknown(tools, idOf("lost")), undefined, "it is gone");
+});
