@@ -9,6 +9,7 @@ import { table } from "../output/table.ts";
 export interface GcFlags {
   readonly dryRun?: true;
   readonly verify?: true;
+  readonly orphans?: true;
   readonly json?: true;
 }
 
@@ -19,6 +20,7 @@ export async function gcCommand(flags: GcFlags): Promise<number> {
   const result = await collectGarbage({
     dryRun: flags.dryRun === true,
     verify: flags.verify === true,
+    orphans: flags.orphans === true,
     signal: interruptSignal(),
   });
   const { items, damaged } = result;

@@ -71,6 +71,7 @@ export function addLifeCommands(program: Command, done: Done): void {
     .command("gc")
     .description("remove what nothing needs any more")
     .option("--dry-run", "only tell what that is")
+    .option("--orphans", "also VMs, disks and snapshots that the catalogue does not know")
     .option("--verify", "also check what is kept against its hashes")
     .option("--json", "print one JSON object")
     .addHelpText("after", examples("virga gc --dry-run", "virga gc --verify"))

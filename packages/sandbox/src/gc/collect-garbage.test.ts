@@ -51,6 +51,7 @@ test("what nothing needs is told, then removed; the rest stays", async (t) => {
   for (const word of ["known", "lost", "template's", "damaged"]) await addDisk(home, word);
   await mkdir(sandboxPaths(home, idOf("lost")).directory);
   await mkdir(sandboxPaths(home, idOf("lost too")).directory);
+  await mkdir(sandboxPaths(home, idOf("asleep")).suspended(1), { recursive: true });
   await ownVm(home, idOf("template's"), "template");
   catalog.sandboxes.insert(sandboxRow("known"));
   catalog.sandboxes.insert(sandboxRow("damaged"));
@@ -100,12 +101,14 @@ test("what nothing needs is told, then removed; the rest stays", async (t) => {
   await recordVm(home, idOf("known"), templatePaths(home.templates, used).snapshot);
   await mkdir(templatePaths(home.templates, "f".repeat(32), "building").directory);
 
+  const orphan = "the catalogue knows nothing of it: only --orphans removes it";
   const reasons: readonly (readonly [string, string])[] = [
     [`image ${digestOf("nameless")}`, "it has no name, and there is no sandbox or snapshot of it"],
     [`image ${pulling}`, "what an interrupted process left of it"],
-    [`sandbox ${idOf("lost")}`, "the catalogue knows nothing of it"],
+    [`sandbox ${idOf("lost")}`, orphan],
     [`sandbox ${idOf("lost too")}`, "the catalogue knows nothing of it"],
-    [`snapshot ${idOf("stray")}`, "the catalogue knows nothing of it"],
+    [`snapshot ${idOf("stray")}`, orphan],
+    [`sandbox ${idOf("asleep")}`, orphan],
     [`snapshot ${idOf("unmapped")}`, "no clone of the fork needs it any more"],
     [`template ${kernelless}`, "its kernel is gone"],
     [`template ${"f".repeat(32)}`, "what an interrupted process left of it"],
@@ -125,8 +128,17 @@ test("what nothing needs is told, then removed; the rest stays", async (t) => {
   const problem = 'its row cannot be read: spec is no JSON: it is "?"';
   assert.deepEqual(dry.damaged, [{ kind: "sandbox", id: idOf("damaged"), problem }]);
 
-  const report = await collectGarbage({ home });
-  assert.deepEqual(linesOf(report), expected(true, [...reasons, imageGone]));
+  const orphans = reasons.filter(([, reason]) => reason === orphan);
+  const others = reasons.filter(([, reason]) => reason !== orphan);
+  assert.deepEqual(
+    linesOf(await collectGarbage({ home })),
+    [...expected(true, [...others, imageGone]), ...expected(false, orphans)].toSorted(),
+  );
+  assert.deepEqual(linesOf(await collectGarbage({ home })), expected(false, orphans));
+  assert.ok(existsSync(upperPath(home, idOf("lost"))));
+  assert.ok(existsSync(sandboxPaths(home, idOf("asleep")).suspended(1)));
+  assert.ok(existsSync(snapshotPaths(home, idOf("stray")).memory));
+  assert.deepEqual(linesOf(await collectGarbage({ home, orphans: true })), expected(true, orphans));
   assert.deepEqual((await collectGarbage({ home })).items, []);
   assert.deepEqual(
     (await readdir(home.disks)).toSorted(),
@@ -142,6 +154,14 @@ test("what nothing needs is told, then removed; the rest stays", async (t) => {
   const templates = (await readdir(home.templates)).filter((name) => !name.endsWith(".lock"));
   assert.deepEqual(templates.toSorted(), [good, other, used]);
   for (const word of ["named", "needed", "last"]) assert.ok(await store.find(digestOf(word)), word);
+});
+
+test("a VM that runs is left alone when the catalogue knows nothing of it", async (t) => {
+  const { home } = await testState(t);
+  await recordVm(home, idOf("running"), "/snapshot");
+  const line = `sandbox ${idOf("running")} false: the catalogue knows nothing of it: only --orphans removes it`;
+  assert.deepEqual(linesOf(await collectGarbage({ home })), [line]);
+  assert.ok(existsSync(join(home.vms, idOf("running"), "vm.json")));
 });
 
 test("a sandbox that died with its process is told, and goes", async (t) => {

@@ -28,12 +28,14 @@ export interface CollectGarbageOptions {
   readonly dryRun?: boolean;
   /** Also compares images, templates and snapshots with what was written. */
   readonly verify?: boolean;
+  /** Also removes VMs, disks, suspended sandboxes and snapshots of which the catalogue knows nothing. After a catalogue was lost, that is all of them. */
+  readonly orphans?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /** Something that nothing needs. */
-export interface GarbageItem extends Omit<Garbage, "remove"> {
-  /** False in a dry run, or when it could not be removed: somebody needs it by now, or the log says why. */
+export interface GarbageItem extends Omit<Garbage, "remove" | "isOrphan"> {
+  /** False in a dry run, for what only `orphans` removes, or when it could not be removed: somebody needs it by now, or the log says why. */
   readonly removed: boolean;
 }
 
@@ -54,11 +56,13 @@ const SOURCES: readonly ((tools: GarbageTools) => Promise<Garbage[]>)[] = [
 ];
 
 /**
- * Removes what nothing needs: what died with its process, what the catalogue knows nothing of, snapshots of forks from which no VM goes on, images without a
+ * Removes what nothing needs: what died with its process, what the catalogue knows nothing of (where it is of
+ * value: only with `orphans`), snapshots of forks from which no VM goes on, images without a
  * name, a sandbox or a snapshot, templates whose image or kernel is gone, and what interrupted processes left. Nothing that is damaged is removed.
  */
 export async function collectGarbage(options: CollectGarbageOptions = {}): Promise<GarbageReport> {
   const { logger = silentLogger, dryRun = false, verify = false, signal } = options;
+  const withOrphans = options.orphans === true;
   const home = await openHome(options.home ?? homePaths());
   const catalog = Catalog.open(home.catalog, { logger });
   const drivers = [cloudHypervisorDriver, qemuDriver()];
@@ -67,9 +71,10 @@ export async function collectGarbage(options: CollectGarbageOptions = {}): Promi
   const tools: GarbageTools = { home, catalog, manager, logger };
   const items: GarbageItem[] = [];
   for (const find of SOURCES) {
-    for (const { remove, ...garbage } of await find(tools)) {
+    for (const { remove, isOrphan, ...garbage } of await find(tools)) {
       if (signal?.aborted === true) throw abortedError("collecting garbage", signal);
-      const removed = !dryRun && (await tryRemove(garbage, remove, logger));
+      const isKept = dryRun || (isOrphan === true && !withOrphans);
+      const removed = !isKept && (await tryRemove(garbage, remove, logger));
       items.push({ ...garbage, removed });
     }
   }
@@ -78,7 +83,7 @@ export async function collectGarbage(options: CollectGarbageOptions = {}): Promi
 }
 
 async function tryRemove(
-  { kind, id }: Omit<Garbage, "remove">,
+  { kind, id }: Pick<Garbage, "kind" | "id">,
   remove: Garbage["remove"],
   logger: Logger,
 ): Promise<boolean> {

@@ -16,6 +16,8 @@ export interface Garbage {
   readonly id: string;
   /** Why it can go. */
   readonly reason: string;
+  /** Whether it may be worth something to the user: then it goes only when that was asked for. */
+  readonly isOrphan?: true;
   /** What it takes of the file system. */
   readonly bytes: number;
   /** False when it turned out to be needed, or somebody is at work on it. */

@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
+import type { Home } from "../home.ts";
 import { removeNetwork } from "../network/remove-network.ts";
 import { removeUpper } from "../sandbox-disks.ts";
 import { isSandboxId } from "../sandbox-id.ts";
@@ -11,9 +13,18 @@ import { treeSize } from "../tree-size.ts";
 import { sandboxBytes } from "./dead-sandboxes.ts";
 import type { Garbage, GarbageTools } from "./garbage.ts";
 
+/** What is of no value without its row. */
+const NOTHING = { reason: "the catalogue knows nothing of it" } as const;
+
+/** What is. */
+const ORPHAN = {
+  reason: "the catalogue knows nothing of it: only --orphans removes it",
+  isOrphan: true,
+} as const;
+
 /**
  * Files and VMs of sandboxes and snapshots of which the catalogue knows nothing: it was lost, or something else changed it. Files come after rows, and go before
- * them: so what is there before the rows are read, and has none, belongs to nobody.
+ * them: so what is there before the rows are read, and has none, belongs to nobody. What is of value without a row is marked: it is all there is of it.
  */
 export async function orphans(tools: GarbageTools): Promise<Garbage[]> {
   const { home, catalog } = tools;
@@ -35,17 +46,20 @@ export async function orphans(tools: GarbageTools): Promise<Garbage[]> {
     ...catalog.damaged.list().map(({ id }) => id),
     ...owned,
   ]);
-  const reason = "the catalogue knows nothing of it";
   const found: Garbage[] = [];
   for (const id of sandboxes) {
     if (known.has(id)) continue;
     const bytes = await sandboxBytes(tools, id);
-    found.push({ kind: "sandbox", id, reason, bytes, remove: () => removeSandbox(tools, id) });
+    const isOfValue =
+      vms?.includes(id) === true || disks?.includes(id) === true || (await wasSuspended(home, id));
+    const remove = (): Promise<boolean> => removeSandbox(tools, id);
+    found.push({ kind: "sandbox", id, bytes, remove, ...(isOfValue ? ORPHAN : NOTHING) });
   }
   for (const id of snapshots) {
     if (known.has(id)) continue;
     const bytes = (await treeSize(snapshotPaths(home, id).directory)).realBytes;
-    found.push({ kind: "snapshot", id, reason, bytes, remove: () => removeSnapshot(tools, id) });
+    const remove = (): Promise<boolean> => removeSnapshot(tools, id);
+    found.push({ kind: "snapshot", id, bytes, remove, ...ORPHAN });
   }
   return found;
 }
@@ -65,6 +79,12 @@ async function removeSnapshot(tools: GarbageTools, id: string): Promise<boolean>
   if ((await whoNeedsSnapshot(tools, id)).length > 0) return false;
   await dropSnapshot(tools, id);
   return true;
+}
+
+/** Whether there is memory of a sandbox. */
+async function wasSuspended(home: Home, id: string): Promise<boolean> {
+  const { directory } = sandboxPaths(home, id);
+  return existsSync(directory) && (await readdir(directory)).some((name) => name !== "lock");
 }
 
 /** Ids of which there is something in a directory: a directory or a disk of that name. */
