@@ -1,6 +1,7 @@
 import { silentLogger } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { CatalogConnection } from "./connection.ts";
+import type { TransactionOptions } from "./connection.ts";
 import { DamagedRows } from "./damaged-rows.ts";
 import { SandboxTable } from "./sandbox-table.ts";
 import { SnapshotTable } from "./snapshot-table.ts";
@@ -32,8 +33,8 @@ export class Catalog implements Disposable {
   }
 
   /** Does what `body` does as a whole or not at all; nothing else is written meanwhile. `body` must not wait for anything. */
-  transaction<T>(body: () => T): T {
-    return this.#connection.transaction(body);
+  transaction<T>(body: () => T, options?: TransactionOptions): T {
+    return this.#connection.transaction(body, options);
   }
 
   /** Closes its file at once, and not a moment after the last use. Idempotent; a later use opens it again. */

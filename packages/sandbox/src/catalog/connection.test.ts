@@ -43,6 +43,24 @@ test("a transaction that fails leaves nothing, and the next one works", async (t
   connection.close();
 });
 
+test("a durable transaction waits for the disk, and only that one", async (t) => {
+  const [connection] = await testConnection(t);
+  const level = (): unknown => connection.all("PRAGMA synchronous", [])[0]?.["synchronous"];
+  const [NORMAL, FULL] = [1, 2];
+  assert.equal(connection.transaction(level), NORMAL);
+  assert.equal(connection.transaction(level, { durable: true }), FULL);
+  assert.equal(level(), NORMAL);
+  const fail = (): void => {
+    assert.equal(level(), FULL);
+    throw new Error("no");
+  };
+  assert.throws(() => connection.transaction(fail, { durable: true }), /^Error: no$/u);
+  assert.equal(connection.transaction(level), NORMAL);
+  const inner = (): unknown => connection.transaction(level, { durable: true });
+  assert.throws(() => connection.transaction(inner), TypeError);
+  connection.close();
+});
+
 test("numbers that JavaScript cannot hold are given as text", async (t) => {
   const [connection] = await testConnection(t);
   const [row] = connection.all("SELECT 9223372036854775807 AS large, 5 AS small", []);

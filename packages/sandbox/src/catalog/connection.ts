@@ -6,6 +6,12 @@ import type { Columns } from "./row-values.ts";
 /** So long after its last use the file is closed: to open it again takes less than a millisecond. */
 const IDLE_MS = 100;
 
+/** How to do a transaction. */
+export interface TransactionOptions {
+  /** Whether it, and all that was committed before it, outlives a power cut once it is committed. Waits for the disk. Default false. */
+  readonly durable?: boolean;
+}
+
 /**
  * A connection to the catalogue's database: statements prepared once, transactions, errors explained. The file is open while it is used: nobody has to close it, and
  * what has no user at a time is one whole file without a log.
@@ -22,9 +28,25 @@ export class CatalogConnection {
   }
 
   /** Does what `body` does as a whole or not at all. Within another one it is a part of that. `body` must not wait for anything. */
-  transaction<T>(body: () => T): T {
+  transaction<T>(body: () => T, { durable = false }: TransactionOptions = {}): T {
     const database = this.#open();
-    if (database.isTransaction) return body();
+    if (database.isTransaction) {
+      if (durable) throw new TypeError("a part of a transaction cannot be durable by itself");
+      return body();
+    }
+    if (!durable) return this.#transaction(database, body);
+    return this.#explained(() => {
+      // Cannot be changed within a transaction.
+      database.exec("PRAGMA synchronous=FULL");
+      try {
+        return this.#transaction(database, body);
+      } finally {
+        database.exec("PRAGMA synchronous=NORMAL");
+      }
+    });
+  }
+
+  #transaction<T>(database: DatabaseSync, body: () => T): T {
     return this.#explained(() => {
       // At once for writing: one that begins by reading could not go on to write when another process wrote meanwhile.
       database.exec("BEGIN IMMEDIATE");

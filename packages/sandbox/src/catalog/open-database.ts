@@ -36,7 +36,7 @@ function open(path: string, mode: "normal" | "alone"): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_MS });
   try {
     if (mode === "alone") database.exec("PRAGMA locking_mode=EXCLUSIVE");
-    // After a power cut the newest changes may be missing, never a part of one: no VM has survived it either.
+    // After a power cut the newest changes may be missing, never a part of one: no VM has survived it either. What decides over files that have is committed durably.
     database.exec("PRAGMA synchronous=NORMAL");
     const version = versionOf(database);
     if (version > SCHEMA_STEPS.length) throw newerError(path, version);

@@ -37,7 +37,8 @@ async function unpause(access: Access, work: AtWork, { signal }: LifeOptions): P
 async function restore(access: Access, work: AtWork, { signal }: LifeOptions): Promise<void> {
   const { operation, row } = work;
   const { id, spec, suspended } = row;
-  const { sandboxes } = access.catalog;
+  const { catalog } = access;
+  const { sandboxes } = catalog;
   if (suspended === null) throw new Error(`sandbox ${id} is suspended, and nobody knows where`);
   const host = await operation.step("host", () => access.host());
   await operation.step("intent", () => sandboxes.update(id, { intent: { kind: "resume" } }));
@@ -45,8 +46,13 @@ async function restore(access: Access, work: AtWork, { signal }: LifeOptions): P
   const vm = await operation.step("restore", () =>
     restoreVm({ host, id, spec, snapshotDirectory, signal }),
   );
-  // From here on what it runs may write to its disk, and its memory as it was suspended is of no use any more.
-  await operation.step("live", () => sandboxes.update(id, { phase: "live", pendingThaw: "init" }));
+  // From here on what it runs may write to its disk, and its memory as it was suspended is of no use any more. Durable: after
+  // a power cut, too, that memory must not meet this disk.
+  await operation.step("live", () =>
+    catalog.transaction(() => sandboxes.update(id, { phase: "live", pendingThaw: "init" }), {
+      durable: true,
+    }),
+  );
   await operation.step("init", () => initGuest(access, row, vm, signal));
   await operation.step("commit", () => sandboxes.update(id, { intent: null, pendingThaw: "none" }));
 }

@@ -40,8 +40,12 @@ export async function suspendSandbox(
     // With its memory, the disk it knows must outlive a power cut.
     const disk = upperPath(home, id);
     if (existsSync(disk)) await operation.step("disk", () => syncPath(disk));
+    // Durable: its VM and its older memory go next.
     await operation.step("commit", () =>
-      sandboxes.update(id, { phase: "suspended", suspended: next, pendingThaw: "none" }),
+      catalog.transaction(
+        () => sandboxes.update(id, { phase: "suspended", suspended: next, pendingThaw: "none" }),
+        { durable: true },
+      ),
     );
     await operation.step("end", () => endVm(tools, id));
     await operation.step("clear", () => dropGenerations(tools, { id, suspended: next }));

@@ -98,13 +98,18 @@ async function take(
   }
   await operation.step("sync directory", () => syncPath(directory));
   const taken = { ...snapshot, phase: "ready", timings: timings.toJSON() } as const;
+  // Durable: recovery removes one that is not ready. What a fork needs does not outlive this process.
+  const durable = options.kind === "snapshot";
   await operation.step("commit", () =>
-    catalog.transaction(() => {
-      catalog.snapshots.update(snapshot.id, { phase: "ready", timings: taken.timings });
-      const pendingThaw = wasPaused ? "thaw" : "none";
-      catalog.sandboxes.update(id, { intent: null, pendingThaw });
-      options.onCommit?.(taken);
-    }),
+    catalog.transaction(
+      () => {
+        catalog.snapshots.update(snapshot.id, { phase: "ready", timings: taken.timings });
+        const pendingThaw = wasPaused ? "thaw" : "none";
+        catalog.sandboxes.update(id, { intent: null, pendingThaw });
+        options.onCommit?.(taken);
+      },
+      { durable },
+    ),
   );
   return taken;
 }
