@@ -21,7 +21,7 @@ export interface TakeSnapshotOptions extends LifeOptions {
 }
 
 /**
- * Takes a snapshot of a sandbox: memory, devices and disk of one moment, in which what runs in it is frozen. A running sandbox goes on before its files are synced;
+ * Takes a snapshot of a sandbox: memory, devices and disk of one moment, in which what runs in it is frozen. A running sandbox goes on, and can be used, before its files are synced;
  * a paused one stays paused. A failure leaves the sandbox as it was, and no snapshot.
  */
 export async function takeSnapshot(
@@ -74,22 +74,31 @@ async function take(
   const disk = upperPath(home, id);
   const hasDisk = existsSync(disk);
   let thawing: Promise<void> | undefined;
-  await operation.step("save", () =>
-    manager.snapshot(id, memory, {
-      ...abort,
-      ...(hasDisk && {
-        whilePaused: () =>
-          operation.step("disk", async () => void (await copySparse(disk, upper, abort))),
+  try {
+    await operation.step("save", () =>
+      manager.snapshot(id, memory, {
+        ...abort,
+        ...(hasDisk && {
+          whilePaused: () =>
+            operation.step("disk", async () => void (await copySparse(disk, upper, abort))),
+        }),
+        resume: !wasPaused,
+        onResumed: () => {
+          timings.add("stop", performance.now() - stopped);
+          thawing = operation.step("thaw", async () => {
+            await agent.thaw();
+            // It can be used again, while its files are synced and hashed.
+            catalog.sandboxes.update(id, { pendingThaw: "none" });
+          });
+          // Waited for when the files are published; an error before that must not be lost.
+          thawing.catch(() => undefined);
+        },
       }),
-      resume: !wasPaused,
-      onResumed: () => {
-        timings.add("stop", performance.now() - stopped);
-        thawing = operation.step("thaw", () => agent.thaw());
-        // Waited for when the files are published; an error before that must not be lost.
-        thawing.catch(() => undefined);
-      },
-    }),
-  );
+    );
+  } finally {
+    // Also where it fails: what settles it must not be overtaken by a late thaw.
+    await Promise.allSettled([thawing]);
+  }
   await thawing;
   if (hasDisk) await operation.step("sync", () => syncPath(upper));
   // Of one that may be kept for long; what runs in the sandbox goes on meanwhile.
