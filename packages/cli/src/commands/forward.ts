@@ -3,6 +3,7 @@ import { interruptSignal } from "../interrupt.ts";
 import { printJson } from "../output/print-json.ts";
 import { printError, printLine } from "../output/print.ts";
 import { printable } from "../output/printable.ts";
+import { whileOutputTakes } from "../output/while-output-takes.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 import type { PortPair } from "../sandboxes/port-pair.ts";
 
@@ -12,7 +13,7 @@ export async function forwardCommand(
   ports: readonly PortPair[],
   json: boolean,
 ): Promise<number> {
-  const signal = interruptSignal();
+  const signal = whileOutputTakes(interruptSignal());
   await useSandbox(name, async (sandbox) => {
     const made: { port: number; address: string; localPort: number }[] = [];
     for (const { local, port } of ports) {

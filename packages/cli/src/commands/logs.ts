@@ -5,6 +5,7 @@ import { readVmLog } from "@virga/vm";
 import { interruptSignal } from "../interrupt.ts";
 import { printJson } from "../output/print-json.ts";
 import { printable } from "../output/printable.ts";
+import { whileOutputTakes } from "../output/while-output-takes.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 
 /** Options of `virga logs`. */
@@ -19,7 +20,7 @@ const MOST_BYTES = 2 ** 20;
 
 /** `virga logs`: what the guest wrote to its console, or what its hypervisor said. */
 export async function logsCommand(name: string, flags: LogsFlags): Promise<number> {
-  const signal = interruptSignal();
+  const signal = whileOutputTakes(interruptSignal());
   const id = await useSandbox(name, async (sandbox) => sandbox.id);
   const directory = join(homePaths().vms, id);
   if (flags.json === true) {
