@@ -1,4 +1,6 @@
 import { Snapshots } from "@virga/sandbox";
+import { EXIT } from "../../exit-code.ts";
+import { interruptSignal } from "../../interrupt.ts";
 import { printJson } from "../../output/print-json.ts";
 import { printLine } from "../../output/print.ts";
 import { withSuggestion } from "../../sandboxes/with-suggestion.ts";
@@ -8,10 +10,17 @@ export async function snapshotRm(names: readonly string[], json: boolean): Promi
   const snapshots = new Snapshots();
   const known = async (): Promise<string[]> =>
     (await snapshots.list()).map(({ name, id }) => name ?? id);
-  for (const name of names) {
-    await withSuggestion(name, () => snapshots.remove(name), known);
-    if (!json) printLine(name);
+  const signal = interruptSignal();
+  const removed: string[] = [];
+  try {
+    for (const name of names) {
+      if (signal.aborted) return EXIT.interrupted;
+      removed.push(await withSuggestion(name, () => snapshots.remove(name), known));
+      if (!json) printLine(name);
+    }
+    return 0;
+  } finally {
+    // What is gone is told of, however it ends.
+    if (json) printJson(removed);
   }
-  if (json) printJson(names);
-  return 0;
 }
