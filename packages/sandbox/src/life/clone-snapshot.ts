@@ -25,7 +25,7 @@ const FIXED = [
 /** What to make of a snapshot. */
 export interface CloneSnapshotOptions extends Pick<
   SandboxOptions,
-  "name" | "ephemeral" | "env" | "cold" | "warm" | "signal" | (typeof FIXED)[number]
+  "name" | "ephemeral" | "env" | "cold" | "warm" | "warmKeep" | "signal" | (typeof FIXED)[number]
 > {
   /** Name or id. */
   readonly snapshot: string;
@@ -102,6 +102,7 @@ function checkOptions({ spec, name, id }: SnapshotRow, options: CloneSnapshotOpt
   }
   if (options.cold === true) problems.push("cold is given, and a snapshot is restored");
   if (options.warm !== undefined) problems.push("warm is given, and there is no template");
+  if (options.warmKeep === true) problems.push("warmKeep is given, and there is no template");
   if (problems.length === 0) return;
   throw new VirgaError(
     "INVALID_CONFIG",
