@@ -1,11 +1,13 @@
-import { VmManager, cloudHypervisorDriver, qemuDriver, silentLogger } from "@virga/vm";
+import { VmManager, cloudHypervisorDriver, errorText, qemuDriver, silentLogger } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { Catalog } from "../catalog/catalog.ts";
 import { homePaths, openHome } from "../home.ts";
 import type { Home } from "../home.ts";
 import { Host } from "../host.ts";
 import type { HostOptions } from "../host.ts";
+import { recoverSnapshots } from "../snapshots/recover-snapshots.ts";
 import type { LifeTools } from "./life-tools.ts";
+import { recoverSandboxes } from "./recover-sandboxes.ts";
 
 /** What it takes to work on sandboxes that are there, and to make VMs when that is needed. */
 export interface Access extends LifeTools {
@@ -21,7 +23,7 @@ export type AccessOptions = Pick<
 
 /**
  * Opens the state directory for the use of sandboxes that are there: neither is the set-up of this machine checked nor are hypervisors tried, unless a VM has to be
- * made after all. `INVALID_CONFIG` for a state directory of somebody else's.
+ * made after all. What dead processes left of sandboxes and snapshots is removed or settled before. `INVALID_CONFIG` for a state directory of somebody else's.
  */
 export async function openAccess(options: AccessOptions = {}): Promise<Access> {
   const { logger = silentLogger, guestTimeoutMs } = options;
@@ -36,11 +38,19 @@ export async function openAccess(options: AccessOptions = {}): Promise<Access> {
       throw error;
     }
   };
-  return {
-    ...lightTools(home, logger),
-    guestTimeoutMs,
-    host: () => (host ??= open()),
-  };
+  const tools = { ...lightTools(home, logger), guestTimeoutMs };
+  await recoverLight(tools);
+  return { ...tools, host: () => (host ??= open()) };
+}
+
+/** Where nobody left anything it reads the catalogue, and no more. Never fails: what cannot be done now is logged, and left to the next. */
+async function recoverLight(tools: LifeTools): Promise<void> {
+  try {
+    await recoverSandboxes(tools);
+    await recoverSnapshots(tools);
+  } catch (error) {
+    tools.logger.warn({ error: errorText(error) }, "cannot look for what dead processes left");
+  }
 }
 
 /** What recovers and uses sandboxes, without a Host. */
