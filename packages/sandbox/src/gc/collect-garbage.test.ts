@@ -185,6 +185,29 @@ test("a sandbox that died with its process is told, and goes", async (t) => {
   assert.ok(catalog.sandboxes.get(idOf("alive")));
 });
 
+test("a removal that was cut off is told and finished, and what a dead operation left is settled", async (t) => {
+  const { home, catalog } = await testState(t);
+  catalog.sandboxes.insert(sandboxRow("half", { phase: "destroying" }));
+  await addDisk(home, "half");
+  catalog.sandboxes.insert(sandboxRow("busy", { phase: "destroying" }));
+  const intent = { kind: "pause" } as const;
+  catalog.sandboxes.insert(sandboxRow("cut", { intent }));
+  for (const word of ["busy", "cut"]) {
+    await mkdir(sandboxPaths(home, idOf(word)).directory);
+    await writeFile(sandboxPaths(home, idOf(word)).lock, "");
+  }
+  const held = tryLock(sandboxPaths(home, idOf("busy")).lock);
+  assert.ok(held);
+  t.after(() => held.release());
+  const line = `sandbox ${idOf("half")} false: its removal was not finished`;
+  assert.deepEqual(linesOf(await collectGarbage({ home, dryRun: true })), [line]);
+  assert.deepEqual(catalog.sandboxes.get(idOf("cut"))?.intent, intent);
+  assert.deepEqual(linesOf(await collectGarbage({ home })), [line.replace("false", "true")]);
+  assert.deepEqual(await readdir(home.disks), []);
+  assert.equal(catalog.sandboxes.get(idOf("cut"))?.intent, null);
+  assert.ok(catalog.sandboxes.get(idOf("busy")), "somebody is removing it");
+});
+
 test("verified is whether images, templates, snapshots and suspended sandboxes are what they were", async (t) => {
   const { home, catalog } = await testState(t);
   const store = new ImageStore({ directory: home.images });

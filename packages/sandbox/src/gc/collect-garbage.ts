@@ -10,6 +10,7 @@ import type { Logger } from "@virga/vm";
 import { Catalog } from "../catalog/catalog.ts";
 import { homePaths, openHome } from "../home.ts";
 import type { Home } from "../home.ts";
+import { recoverSandboxes } from "../life/recover-sandboxes.ts";
 import { deadSandboxes } from "./dead-sandboxes.ts";
 import type { Garbage, GarbageTools } from "./garbage.ts";
 import { orphans } from "./orphans.ts";
@@ -77,6 +78,9 @@ export async function collectGarbage(options: CollectGarbageOptions = {}): Promi
       const removed = !isKept && (await tryRemove(garbage, remove, logger));
       items.push({ ...garbage, removed });
     }
+    // What dead operations left undone keeps snapshots and images; sandboxes that go were told of by now.
+    if (find === deadSandboxes && !dryRun)
+      await recoverSandboxes({ ...tools, guestTimeoutMs: undefined });
   }
   const damaged = [...damagedRows(tools), ...(verify ? await verifyAll(tools, signal) : [])];
   return { items, damaged };

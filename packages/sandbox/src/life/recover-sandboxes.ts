@@ -54,7 +54,7 @@ function isOrphan({ catalog }: LifeTools, id: string): boolean {
 }
 
 /** Whether nobody works on it: its lock is free, or gone with its directory. */
-async function isFree({ home }: Pick<LifeTools, "home">, id: string): Promise<boolean> {
+export async function isFree({ home }: Pick<LifeTools, "home">, id: string): Promise<boolean> {
   if (!existsSync(sandboxPaths(home, id).lock)) return true;
   const lock = await tryLockSandbox(home, id);
   lock?.release();
