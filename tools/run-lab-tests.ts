@@ -33,7 +33,7 @@ export interface LabMachine {
 const thisMachine: LabMachine = { missing: missingForLab, find: findExecutable };
 
 /** Of one pass. The longest takes about a third of it when it has a core of its own. */
-const limitMs = 23 * 60_000;
+const limitMs = 27 * 60_000;
 /** What the machine of a pass takes from the host at most, its translations included. */
 const machineBytes = 7.5 * 2 ** 30;
 

@@ -34,7 +34,7 @@ const inLab: Phase = {
   ...lab,
   testTimeoutMs: 7 * minute,
   // Ends before the machine is ended, and can then say what was still running.
-  limitMs: 22 * minute,
+  limitMs: 26 * minute,
   oneProcess: true,
 };
 const runs: Record<string, readonly Phase[]> = {

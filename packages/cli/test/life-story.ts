@@ -45,30 +45,6 @@ export class LifeStory {
     ];
   }
 
-  /** The shortest way through, for machines on which a process takes long to start. */
-  async brief(): Promise<void> {
-    const layout = join(this.#place.scratch, "layout");
-    await layeredImage(layout);
-    await this.#ok(["image", "pull", `oci:${layout}`, "--name", "app"]);
-    const { id } = await this.#json("create", "--name", "box", "--image", "app", ...this.#shape);
-    const file = join(this.#place.scratch, "file");
-    await writeFile(file, "copied\n");
-    await this.#ok(["cp", file, "box:/srv/who"]);
-    const script = "cat note who; i=0; while :; do i=$((i+1)); echo $i > count; sleep 0.05; done";
-    await this.#ok(["exec", "-d", "box", "sh", "-c", script]);
-    // What is forked before its first write has nothing to go on from.
-    while ((await this.#count("box")) === 0);
-    const [child] = await this.#json<Facts[]>("fork", "box");
-    assert.deepEqual([child?.parent, child?.state], [id, "running"]);
-    await this.#counts(child?.id ?? "");
-    await this.#ok(["suspend", "box"]);
-    await this.#ok(["resume", "box"]);
-    assert.equal(await this.#ok(["exec", "box", "cat", "note", "who"]), "third layer\ncopied\n");
-    await this.#counts("box");
-    await this.#ok(["rm", "--all", "--yes"]);
-    await this.#leavesNothing();
-  }
-
   /** Runs it, which must go well without a word on standard error, and gives its output. */
   async #ok(args: readonly string[], input = ""): Promise<string> {
     const { code, stdout, stderr } = await this.#virga().run(args, input);
