@@ -137,7 +137,11 @@ test("the devices are those of the configuration", () => {
   const devices = values(argv, "-device");
   assert.equal(devices.filter((device) => device.startsWith("virtserialport")).length, 16);
   assert.ok(devices.includes("virtio-blk-pci,drive=disk-upper,serial=upper"));
-  assert.ok(devices.includes("virtio-net-pci,netdev=net0,mac=52:54:00:00:00:02,romfile="));
+  assert.ok(
+    devices.includes(
+      "virtio-net-pci,netdev=net0,mac=52:54:00:00:00:02,guest_announce=off,romfile=",
+    ),
+  );
   assert.ok(devices.some((device) => device.startsWith("virtio-balloon-pci")));
   const bare = driver.planBoot(contextOf({ config: { guestChannel: false, console: false } })).argv;
   assert.deepEqual(values(bare, "-device"), ["pvpanic-pci", "virtio-rng-pci,rng=rng"]);
@@ -152,7 +156,9 @@ test("a card on a socket is met in the VM's directory, in a clone as in its temp
   const boot = driver.planBoot(context).argv;
   assert.deepEqual(values(boot, "-netdev"), [netdev]);
   assert.ok(
-    values(boot, "-device").includes("virtio-net-pci,netdev=net0,mac=52:54:00:00:00:02,romfile="),
+    values(boot, "-device").includes(
+      "virtio-net-pci,netdev=net0,mac=52:54:00:00:00:02,guest_announce=off,romfile=",
+    ),
   );
   assert.deepEqual(values(driver.planRestore(context, sourceOf("copy")).argv, "-netdev"), [netdev]);
 });

@@ -141,7 +141,9 @@ function devices(context: VmContext): string[] {
         ? `stream,id=net0,server=off,addr.type=unix,addr.path=${optionValue(layout.inside.network)}`
         : `tap,id=net0,ifname=${optionValue(tap)},script=no,downscript=no,vhost=off`;
     list.push("-netdev", backend);
-    list.push("-device", `virtio-net-pci,netdev=net0,mac=${mac},romfile=`);
+    // After a restore the guest would be asked to announce itself. Who takes the card down before it has, its new network in hand, waits for ever: in Linux
+    // (6.12) the closing of the card waits for that work, which waits for the lock that the closing holds. Without it QEMU announces the guest itself.
+    list.push("-device", `virtio-net-pci,netdev=net0,mac=${mac},guest_announce=off,romfile=`);
   }
   if (config.balloon) list.push("-device", "virtio-balloon-pci,id=balloon,deflate-on-oom=on");
   return list;
