@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
@@ -86,6 +87,20 @@ test("calls one after the other share a connection", async (context) => {
   for (let count = 0; count < 5; count++)
     await client.call("PUT", "vm.resume", { timeoutMs: 10_000 });
   assert.equal(connections, 1);
+});
+
+test("a connection that nobody uses is given back, and the next call makes another", async (context) => {
+  const { path, client } = await setUp(context);
+  const closed: Promise<unknown>[] = [];
+  await serveSocket(context, path, (socket) => {
+    closed.push(once(socket, "close"));
+    socket.on("data", () => socket.write("HTTP/1.1 204 \r\nConnection: keep-alive\r\n\r\n"));
+  });
+  for (let count = 1; count <= 2; count++) {
+    await client.call("PUT", "vm.resume", { timeoutMs: 10_000 });
+    assert.equal(closed.length, count);
+    await closed.at(-1);
+  }
 });
 
 test("refusals keep their chain, and text that is no JSON", async (context) => {

@@ -8,6 +8,9 @@ export const MAX_REQUEST_BYTES = 51_200;
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
+/** So long after the last call a connection is kept for the next one. The server's ten are for all processes that use the VM. */
+const KEPT_MS = 500;
+
 type Http = typeof NodeHttp;
 
 /** Calls to the REST API of one VMM, over its Unix socket. */
@@ -23,11 +26,17 @@ export interface ApiClient {
 }
 
 /**
- * A client of the socket `socketPath`. Connects when used and keeps at most two connections: one for an operation, one for a look beside it. The server
- * takes ten, and gives the VMM one request at a time.
+ * A client of the socket `socketPath`. Connects when used and has at most two connections: one for an operation, one for a look beside it. One is kept
+ * for a moment. The server takes ten, and gives the VMM one request at a time.
  */
 export function createApiClient(socketPath: string): ApiClient {
   let agent: NodeHttp.Agent | undefined;
+  let calls = 0;
+  let leaving: NodeJS.Timeout | undefined;
+  const close = (): void => {
+    clearTimeout(leaving);
+    agent?.destroy();
+  };
   return {
     async call(method, call, options) {
       const body = options.body === undefined ? "" : JSON.stringify(options.body);
@@ -39,18 +48,22 @@ export function createApiClient(socketPath: string): ApiClient {
           { details: { call, bytes, maximum: MAX_REQUEST_BYTES } },
         );
       }
-      const http = await loadHttp();
-      agent ??= new http.Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 1 });
-      const { status, text } = await exchange(
-        { http, agent, socketPath, method, call, body, bytes },
-        options,
-      );
-      if (status < 200 || status > 299) throw apiError({ call, status, body: text });
-      return parseAnswer(call, text);
+      clearTimeout(leaving);
+      calls++;
+      try {
+        const http = await loadHttp();
+        agent ??= new http.Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 1 });
+        const { status, text } = await exchange(
+          { http, agent, socketPath, method, call, body, bytes },
+          options,
+        );
+        if (status < 200 || status > 299) throw apiError({ call, status, body: text });
+        return parseAnswer(call, text);
+      } finally {
+        if (--calls === 0) leaving = setTimeout(close, KEPT_MS).unref();
+      }
     },
-    close() {
-      agent?.destroy();
-    },
+    close,
   };
 }
 
