@@ -12,7 +12,8 @@ import { parseProcesses } from "../src/process-list.ts";
 import { readRecords } from "../src/record-reader.ts";
 import type { GuestStream } from "../src/stream-operation.ts";
 import { TarStream } from "../src/trees/read-tar-stream.ts";
-import { tarEnd, tarHeader, tarPadding } from "../src/trees/tar-subset.ts";
+import { tarHeader } from "../src/trees/tar-subset.ts";
+import { tarEnd, tarPadding } from "../src/write-tar-header.ts";
 
 /** What an agent says, beneath the frames, to one kind of request. */
 interface AnswerKind {

@@ -44,3 +44,12 @@ export type {
 } from "./trees/transfer.ts";
 export { type KnownOptions, unknownOptions } from "./unknown-options.ts";
 export { VERSION } from "./version.ts";
+export {
+  tarBlock,
+  tarEnd,
+  type TarFields,
+  tarPadding,
+  type TarRecords,
+  tarSum,
+  writeTarHeader,
+} from "./write-tar-header.ts";

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { tarEnd, tarPadding } from "@virga/guest";
 import type { TarAttributes, TarType } from "../src/images/layers/tar-entry.ts";
-import { TAR_END, tarHeader, tarPadding } from "../src/images/layers/write-tar.ts";
+import { tarHeader } from "../src/images/layers/write-tar.ts";
 
 /** An entry of a crafted layer; what is not said is as of a plain file of root's. */
 export interface CraftedEntry extends Partial<Omit<TarAttributes, "type">> {
@@ -20,9 +21,9 @@ export function craftLayer(entries: readonly CraftedEntry[]): Buffer {
     const none = { mode, uid: 0, gid: 0, mtime: 0, target: "", major: 0, minor: 0 };
     const bytes = Buffer.from(content, "latin1");
     parts.push(tarHeader(path, { ...none, xattrs: new Map(), type, ...given }, bytes.length));
-    parts.push(bytes, tarPadding(bytes.length));
+    parts.push(bytes, Buffer.alloc(tarPadding(bytes.length)));
   }
-  return Buffer.concat([...parts, TAR_END]);
+  return Buffer.concat([...parts, tarEnd]);
 }
 
 /** How to store an image as an OCI layout. */

@@ -1,8 +1,9 @@
 import { constants, type Dirent } from "node:fs";
 import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { GuestError } from "../errors.ts";
+import { tarEnd, tarPadding } from "../write-tar-header.ts";
 import { hostPathOf, onHost } from "./host-files.ts";
-import { tarEnd, type TarEntry, tarHeader, tarPadding } from "./tar-subset.ts";
+import { type TarEntry, tarHeader } from "./tar-subset.ts";
 import type { TransferCount } from "./transfer.ts";
 
 /** Two frames of the protocol, filled. */

@@ -1,12 +1,6 @@
 import { GuestError } from "../errors.ts";
-import {
-  maxPaxLength,
-  readTarHeader,
-  tarBlock,
-  type TarEntry,
-  tarPadding,
-  withPax,
-} from "./tar-subset.ts";
+import { tarBlock, tarPadding } from "../write-tar-header.ts";
+import { maxPaxLength, readTarHeader, type TarEntry, withPax } from "./tar-subset.ts";
 
 /** Most bytes behind the first block of zeros, which other writers fill up with. */
 const maxTail = 65_536;

@@ -3,16 +3,8 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import fc from "fast-check";
 import { guestError } from "../../test/error-matchers.ts";
-import {
-  maxPaxLength,
-  readTarHeader,
-  tarBlock,
-  tarEnd,
-  type TarEntry,
-  tarHeader,
-  tarPadding,
-  withPax,
-} from "./tar-subset.ts";
+import { tarBlock, tarEnd, tarPadding } from "../write-tar-header.ts";
+import { maxPaxLength, readTarHeader, type TarEntry, tarHeader, withPax } from "./tar-subset.ts";
 
 /** Reads the header of one entry, with the pax header before it. */
 function read(bytes: Buffer): TarEntry {

@@ -1,4 +1,5 @@
 import { GuestError } from "../errors.ts";
+import { tarMaxNumber, tarNameSize, tarSum, writeTarHeader } from "../write-tar-header.ts";
 
 /**
  * The subset of tar that trees are sent in, see `native/agent/tar.h`: ustar headers, each with a pax header before it for what does not
@@ -17,14 +18,9 @@ export interface TarEntry {
   readonly target: string;
 }
 
-/** Bytes of a block: headers are one, contents and pax headers are padded to whole ones. */
-export const tarBlock = 512;
-
 /** Longest pax header: what two names and a number can take, and more. */
 export const maxPaxLength = 16_384;
 
-const nameSize = 100;
-const maxOctal = 0o77777777777;
 /** Longest name of a file in Linux, with its NUL. */
 const pathMax = 4_096;
 
@@ -38,34 +34,19 @@ const types: Readonly<Record<string, TarEntry["type"]>> = {
   "6": "special",
 };
 
-/** The header of an entry. Its content follows, with {@link tarPadding} behind it. */
+/** The header of an entry. Its content follows, padded to whole blocks. A time that does not fit in is the nearest one that does. */
 export function tarHeader(entry: TarEntry & { readonly type: keyof typeof flags }): Buffer {
-  const records: [string, string][] = [];
-  if (entry.name.length > nameSize) records.push(["path", entry.name]);
-  if (entry.target.length > nameSize) records.push(["linkpath", entry.target]);
-  if (entry.size > maxOctal) records.push(["size", String(entry.size)]);
-  const size = entry.size > maxOctal ? 0 : entry.size;
-  const plain = block({ ...entry, size, flag: flags[entry.type] });
-  if (records.length === 0) return plain;
-  const pax = Buffer.from(records.map(([key, value]) => paxRecord(key, value)).join(""), "latin1");
-  const before = { name: "pax", mode: 0o644, size: pax.length, mtime: 0, target: "", flag: "x" };
-  return Buffer.concat([block(before), pax, Buffer.alloc(tarPadding(pax.length)), plain]);
+  const mtime = Math.min(Math.max(entry.mtime, 0), tarMaxNumber);
+  const none = { uid: 0, gid: 0, major: 0, minor: 0 };
+  return writeTarHeader({ ...entry, ...none, mtime, flag: flags[entry.type] });
 }
-
-/** How many bytes fill a content of this length up to whole blocks. */
-export function tarPadding(length: number): number {
-  return (tarBlock - (length % tarBlock)) % tarBlock;
-}
-
-/** What ends an archive. */
-export const tarEnd: Buffer = Buffer.alloc(2 * tarBlock);
 
 /** Reads a header that is not the block of zeros of an archive's end; `"pax"` stands for a pax header, whose `size` counts. */
 export function readTarHeader(bytes: Buffer): Omit<TarEntry, "type"> & {
   readonly type: TarEntry["type"] | "pax";
 } {
   if (bytes.toString("latin1", 257, 263) !== "ustar\0") bad("a header that is not ustar's");
-  if (octal(bytes, 148, 8) !== sumOf(bytes)) bad("a header whose checksum is wrong");
+  if (octal(bytes, 148, 8) !== tarSum(bytes)) bad("a header whose checksum is wrong");
   const flag = bytes.toString("latin1", 156, 157);
   const type = flag === "x" ? "pax" : types[flag];
   if (type === undefined) return bad(`an entry of type ${JSON.stringify(flag)}`);
@@ -106,42 +87,6 @@ export function withPax(entry: TarEntry, pax: Buffer): TarEntry {
   return changed;
 }
 
-function block(fields: Omit<TarEntry, "type"> & { readonly flag: string }): Buffer {
-  const bytes = Buffer.alloc(tarBlock);
-  const number = (value: number, at: number, digits: number): void => {
-    bytes.write(value.toString(8).padStart(digits, "0"), at, "latin1");
-  };
-  bytes.write(fields.name.slice(0, nameSize), 0, "latin1");
-  number(fields.mode, 100, 7);
-  number(0, 108, 7);
-  number(0, 116, 7);
-  number(fields.size, 124, 11);
-  number(Math.min(Math.max(fields.mtime, 0), maxOctal), 136, 11);
-  bytes.write(fields.flag, 156, "latin1");
-  bytes.write(fields.target.slice(0, nameSize), 157, "latin1");
-  bytes.write("ustar\u000000", 257, "latin1");
-  number(sumOf(bytes), 148, 6);
-  bytes.write("\0 ", 154, "latin1");
-  return bytes;
-}
-
-/** Of all bytes, those of the sum itself taken for spaces. */
-function sumOf(bytes: Buffer): number {
-  let sum = 8 * 0x20;
-  for (let at = 0; at < tarBlock; at += 1) sum += at >= 148 && at < 156 ? 0 : (bytes[at] ?? 0);
-  return sum;
-}
-
-/** Its length counts its own digits. */
-function paxRecord(key: string, value: string): string {
-  const rest = ` ${key}=${value}\n`;
-  let length = rest.length + 1;
-  while (String(length).length + rest.length !== length) {
-    length = String(length).length + rest.length;
-  }
-  return `${length}${rest}`;
-}
-
 function octal(bytes: Buffer, at: number, length: number): number {
   const digits = /^([0-7]*)[ \0]*$/.exec(bytes.toString("latin1", at, at + length))?.[1];
   return digits === undefined
@@ -155,9 +100,9 @@ function whole(digits: string): number {
 }
 
 function text(bytes: Buffer, at: number): string {
-  const field = bytes.subarray(at, at + nameSize);
+  const field = bytes.subarray(at, at + tarNameSize);
   const end = field.indexOf(0);
-  return field.toString("latin1", 0, end < 0 ? nameSize : end);
+  return field.toString("latin1", 0, end < 0 ? tarNameSize : end);
 }
 
 function bad(what: string): never {

@@ -13,7 +13,8 @@ import { test, type TestContext } from "node:test";
 import { useTemporaryDirectory } from "@virga/testkit";
 import { guestError } from "../../test/error-matchers.ts";
 import { TarStream } from "./read-tar-stream.ts";
-import { tarEnd, tarHeader, tarPadding } from "./tar-subset.ts";
+import { tarEnd, tarPadding } from "../write-tar-header.ts";
+import { tarHeader } from "./tar-subset.ts";
 import { type DownloadOptions, TransferCount } from "./transfer.ts";
 import { unpackTree } from "./unpack-tree.ts";
 

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
+import { tarEnd, tarPadding } from "@virga/guest";
 import { abortedError } from "@virga/vm";
 import { LayerBudget } from "./layer-budget.ts";
 import { LayerTree } from "./layer-tree.ts";
@@ -7,7 +8,7 @@ import type { LayerFile, MergedEntry } from "./layer-tree.ts";
 import { readTar } from "./read-tar.ts";
 import type { TarAttributes, TarEntry } from "./tar-entry.ts";
 import { badArchive, checkedPath } from "./tar-header.ts";
-import { TAR_END, tarHeader, tarPadding } from "./write-tar.ts";
+import { tarHeader } from "./write-tar.ts";
 
 const CHUNK_BYTES = 2 ** 20;
 /** Marks of overlay file systems: in an image they would not be content but change how the guest's own overlay reads it. */
@@ -46,7 +47,7 @@ export async function* flattenLayers(
     for (const directory of options.directories) tree.ensureDirectory(directory);
     const names = new Map<LayerFile, string>();
     for (const entry of tree.walk()) yield* one(entry, names, files);
-    yield TAR_END;
+    yield tarEnd;
   } finally {
     for (const file of files) await file.close();
   }
@@ -75,7 +76,7 @@ async function* one(
   if (file === undefined) throw new Error(`there is no layer ${node.layer}`);
   yield* contentOf(file, node);
   const padding = tarPadding(node.size);
-  if (padding.length > 0) yield padding;
+  if (padding > 0) yield Buffer.alloc(padding);
 }
 
 async function* contentOf(file: FileHandle, node: LayerFile): AsyncGenerator<Buffer, void> {

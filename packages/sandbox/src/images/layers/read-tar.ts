@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
+import { tarBlock, tarPadding } from "@virga/guest";
+import type { TarFields } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
-import { TAR_BLOCK } from "./tar-entry.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import {
   badArchive,
@@ -11,7 +12,7 @@ import {
   paxXattrs,
   tarType,
 } from "./tar-header.ts";
-import type { PaxRecords, TarHeader } from "./tar-header.ts";
+import type { PaxRecords } from "./tar-header.ts";
 
 /** More than any name or attribute takes: what it says is read into memory. */
 const MAX_EXTRA_BYTES = 2 ** 20;
@@ -27,16 +28,16 @@ export async function* readTar(file: FileHandle): AsyncGenerator<TarEntry, void>
   let longName: string | undefined;
   let longTarget: string | undefined;
   for (let at = 0; at < end;) {
-    const header = parseHeader(await read(file, at, TAR_BLOCK));
+    const header = parseHeader(await read(file, at, tarBlock));
     if (header === undefined) return;
     const size = (isExtra(header.flag) ? undefined : paxNumber(pax, "size")) ?? header.size;
-    const offset = at + TAR_BLOCK;
+    const offset = at + tarBlock;
     const type = tarType(header.flag);
     const isFile = type === "file";
     // Links and directories may claim a size; only files have a content. What is not known at all is skipped with its own.
     const content = isFile || type === undefined ? size : 0;
     if (content < 0 || offset + content > end) throw badArchive("it ends within a file");
-    at = offset + Math.ceil(content / TAR_BLOCK) * TAR_BLOCK;
+    at = offset + content + tarPadding(content);
     if (header.flag === "x") pax = parsePax(await readExtra(file, offset, header));
     else if (header.flag === "L") longName = await readLong(file, offset, header);
     else if (header.flag === "K") longTarget = await readLong(file, offset, header);
@@ -75,7 +76,7 @@ function isExtra(flag: string): boolean {
   return flag === "x" || flag === "g" || flag === "L" || flag === "K";
 }
 
-function checkSparse(header: TarHeader, pax: PaxRecords): void {
+function checkSparse(header: TarFields, pax: PaxRecords): void {
   if (header.flag !== "S" && ![...pax.keys()].some((key) => key.startsWith("GNU.sparse."))) return;
   throw new VirgaError("UNSUPPORTED", "The archive has a sparse file, which cannot be read", {
     details: { feature: "sparse tar" },
@@ -87,13 +88,13 @@ function checkedId(id: number): number {
   return id;
 }
 
-async function readLong(file: FileHandle, offset: number, header: TarHeader): Promise<string> {
+async function readLong(file: FileHandle, offset: number, header: TarFields): Promise<string> {
   const bytes = await readExtra(file, offset, header);
   const end = bytes.indexOf(0);
   return bytes.toString("latin1", 0, end < 0 ? bytes.length : end);
 }
 
-async function readExtra(file: FileHandle, offset: number, header: TarHeader): Promise<Buffer> {
+async function readExtra(file: FileHandle, offset: number, header: TarFields): Promise<Buffer> {
   if (header.size > MAX_EXTRA_BYTES) throw badArchive(`a name takes ${header.size} bytes`);
   return read(file, offset, header.size);
 }

@@ -28,9 +28,6 @@ export interface TarEntry extends TarAttributes {
   readonly offset: number;
 }
 
-/** Bytes of a block: headers are one, contents are padded to whole ones. */
-export const TAR_BLOCK = 512;
-
 const XATTR_PREFIX = "SCHILY.xattr.";
 
 /** The key of an extended attribute in a pax header. */

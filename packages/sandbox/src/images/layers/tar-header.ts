@@ -1,20 +1,8 @@
+import { tarSum } from "@virga/guest";
+import type { TarFields } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
-import { TAR_BLOCK, xattrName } from "./tar-entry.ts";
+import { xattrName } from "./tar-entry.ts";
 import type { TarType } from "./tar-entry.ts";
-
-/** The fields of one header, as they stand there. */
-export interface TarHeader {
-  readonly name: string;
-  readonly flag: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtime: number;
-  readonly target: string;
-  readonly major: number;
-  readonly minor: number;
-}
 
 /** Records of a pax header, which override the header behind it. */
 export type PaxRecords = ReadonlyMap<string, string>;
@@ -44,14 +32,11 @@ export function tarType(flag: string): TarType | undefined {
 }
 
 /** Reads a header block; undefined for the block of zeros that ends an archive. */
-export function parseHeader(block: Buffer): TarHeader | undefined {
+export function parseHeader(block: Buffer): TarFields | undefined {
   if (block.every((byte) => byte === 0)) return undefined;
-  const sum = number(block, 148, 8);
-  let expected = 0;
-  for (let at = 0; at < TAR_BLOCK; at++) {
-    expected += at >= 148 && at < 156 ? 32 : (block[at] ?? 0);
+  if (number(block, 148, 8) !== tarSum(block)) {
+    throw badArchive("the checksum of a header is wrong");
   }
-  if (sum !== expected) throw badArchive("the checksum of a header is wrong");
   // GNU's own variant has other fields in the place of the prefix.
   const isPosix = block.toString("latin1", 257, 263) === "ustar\0";
   const prefix = isPosix ? text(block, 345, 155) : "";
