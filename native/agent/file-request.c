@@ -5,9 +5,6 @@
 #include "user.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,20 +45,6 @@ bool file_time(const struct value *request, struct timespec times[2]) {
   return true;
 }
 
-static bool find_group(const char *text, gid_t *gid) {
-  FILE *file = fopen("/etc/group", "re");
-  const struct group *entry = NULL;
-  while (file != NULL && (entry = fgetgrent(file)) != NULL && strcmp(entry->gr_name, text) != 0) continue;
-  if (entry != NULL) *gid = entry->gr_gid;
-  if (file != NULL) fclose(file);
-  if (entry != NULL) return true;
-  char *end;
-  errno = 0;
-  unsigned long number = strtoul(text, &end, 10);
-  *gid = (gid_t)number;
-  return text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0 && number < 0xffffffff;
-}
-
 struct owner file_owner(const struct value *request) {
   static struct user user;
   struct owner owner = {.uid = (uid_t)-1, .gid = (gid_t)-1};
@@ -77,7 +60,7 @@ struct owner file_owner(const struct value *request) {
     if (!user_find(text, &user)) task_fail(ESRCH, "there is no user \"%s\"", text);
     owner = (struct owner){.uid = user.uid, .gid = user.gid};
   }
-  if (group != NULL && group[0] != 0 && !find_group(group, &owner.gid)) {
+  if (group != NULL && group[0] != 0 && !user_find_group(group, &owner.gid)) {
     task_fail(ESRCH, "there is no group \"%s\"", group);
   }
   return owner;

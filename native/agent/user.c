@@ -65,8 +65,7 @@ static bool find_user(const char *text, struct user *user) {
   return true;
 }
 
-/* Of /etc/group by its name, or a number that need not be in there. */
-static bool find_group(const char *text, gid_t *gid) {
+bool user_find_group(const char *text, gid_t *gid) {
   FILE *file = fopen("/etc/group", "re");
   const struct group *entry = NULL;
   while (file != NULL && (entry = fgetgrent(file)) != NULL && strcmp(entry->gr_name, text) != 0) continue;
@@ -89,7 +88,7 @@ bool user_find(const char *text, struct user *user) {
     return true;
   }
   /* A group that is named is the only one, as container run times have it. */
-  if (!find_group(colon + 1, &user->gid)) return false;
+  if (!user_find_group(colon + 1, &user->gid)) return false;
   user->groups[user->group_count++] = user->gid;
   return true;
 }

@@ -28,6 +28,9 @@ struct user {
    With `:GROUP` behind it, by name or number, that is its group, and its only one. False: no such user or group. */
 bool user_find(const char *text, struct user *user);
 
+/* Of /etc/group by its name, or a number that need not be in there. False: no such group. */
+bool user_find_group(const char *text, gid_t *gid);
+
 /* Sets HOME, USER, LOGNAME and SHELL but for those that `named`, a map or one with end NULL, has. False: no room. */
 bool user_describe(const struct user *user, const struct value *named, struct strings *environment);
 
