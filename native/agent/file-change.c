@@ -22,7 +22,7 @@ static void answer(void) {
 
 /* A new directory, of which somebody may make a link meanwhile: that is not followed. */
 static void dress(const char *path, struct owner owner, int64_t mode) {
-  bool owned = owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1;
+  bool owned = owner_is_given(owner);
   if (!owned && mode < 0) return;
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) task_fail(errno, "Cannot open \"%s\"", path);
@@ -121,7 +121,7 @@ void file_symlink(const struct value *request) {
   file_path(request, "target", target);
   struct owner owner = file_owner(request);
   if (symlink(target, path) != 0) task_fail(errno, "Cannot make the link \"%s\"", path);
-  if ((owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1) && lchown(path, owner.uid, owner.gid) != 0) {
+  if (owner_is_given(owner) && lchown(path, owner.uid, owner.gid) != 0) {
     task_fail(errno, "Cannot give \"%s\" away", path);
   }
   answer();

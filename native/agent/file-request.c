@@ -74,7 +74,7 @@ int file_make_parents(const char *path, struct owner owner) {
     memcpy(part, path, length);
     part[length] = 0;
     if (mkdir(part, 0755) == 0) {
-      if ((owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1) && lchown(part, owner.uid, owner.gid) != 0) return -1;
+      if (owner_is_given(owner) && lchown(part, owner.uid, owner.gid) != 0) return -1;
     } else if (errno != EEXIST && errno != EISDIR) {
       /* One that is there may also answer EACCES or EROFS. */
       int error = errno;

@@ -46,8 +46,7 @@ void file_set(const struct value *request) {
   bool timed = file_time(request, times);
   enum key attributed = request_value(request, "attributes", VALUE_MAP, &map);
   if (attributed == KEY_WRONG) task_refuse("attributes is not a map");
-  bool owned = owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1;
-  if (owned && chown(path, owner.uid, owner.gid) != 0) task_fail(errno, "Cannot give \"%s\" away", path);
+  if (owner_is_given(owner) && chown(path, owner.uid, owner.gid) != 0) task_fail(errno, "Cannot give \"%s\" away", path);
   if (mode >= 0 && chmod(path, (mode_t)mode) != 0) task_fail(errno, "Cannot set the mode of \"%s\"", path);
   if (attributed == KEY_OK) set_attributes(path, &map);
   if (timed && utimensat(AT_FDCWD, path, times, 0) != 0) task_fail(errno, "Cannot set the time of \"%s\"", path);

@@ -1,5 +1,7 @@
 #include "file.h"
 
+#include "task.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +16,11 @@ static char temporary[PATH_MAX];
 void file_temporary_drop(void) {
   if (temporary[0] != 0) unlink(temporary);
   temporary[0] = 0;
+}
+
+void file_give_up(int error, const char *path) {
+  file_temporary_drop();
+  task_fail(error, "Cannot write \"%s\"", path);
 }
 
 static void on_terminate(int number) {

@@ -61,19 +61,9 @@ static void take(uint8_t *to, size_t length) {
 
 static size_t padding(int64_t size) { return (size_t)(-size & (TAR_BLOCK - 1)); }
 
-static bool is_owned(void) { return owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1; }
-
-static _Noreturn void give_up(int error, const char *name) {
-  file_temporary_drop();
-  task_fail(error, "Cannot write \"%s\"", name);
-}
-
-/* In this order: chown takes bits of the mode away. */
 static int dress(int fd, uint32_t mode, int64_t mtime) {
   const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = mtime}};
-  if (is_owned() && fchown(fd, owner.uid, owner.gid) != 0) return -1;
-  if (fchmod(fd, (mode_t)mode) != 0) return -1;
-  return futimens(fd, times);
+  return file_dress(fd, owner, mode, times);
 }
 
 static void leave(void) {
@@ -82,7 +72,7 @@ static void leave(void) {
   const char *name = level->length == 0 ? "." : current;
   if (level->made) {
     int fd = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || dress(fd, level->mode, level->mtime) != 0) give_up(errno, name);
+    if (fd < 0 || dress(fd, level->mode, level->mtime) != 0) file_give_up(errno, name);
     close(fd);
   }
   if (depth > 0) current[levels[depth - 1].length] = 0;
@@ -107,8 +97,8 @@ static void make_directory(const struct tar_entry *entry) {
   if (!made) {
     /* One that is there may also answer EACCES or EROFS. A link to one will do. */
     int error = errno;
-    if (stat(entry->name, &status) != 0) give_up(error, entry->name);
-    if (!S_ISDIR(status.st_mode)) give_up(ENOTDIR, entry->name);
+    if (stat(entry->name, &status) != 0) file_give_up(error, entry->name);
+    if (!S_ISDIR(status.st_mode)) file_give_up(ENOTDIR, entry->name);
   }
   *level = (struct level){.length = strlen(entry->name), .mode = entry->mode, .mtime = entry->mtime, .made = made};
   memcpy(current, entry->name, level->length + 1);
@@ -117,26 +107,26 @@ static void make_directory(const struct tar_entry *entry) {
 
 static void make_link(const struct tar_entry *entry) {
   if (entry->target[0] == 0) task_refuse("The link \"%s\" leads nowhere", entry->name);
-  bool made = file_temporary_make(entry->name, entry->target) >= 0 && (!is_owned() || file_temporary_chown(owner) == 0);
-  if (!made || file_temporary_keep(entry->name) != 0) give_up(errno, entry->name);
+  bool made = file_temporary_make(entry->name, entry->target) >= 0 && (!owner_is_given(owner) || file_temporary_chown(owner) == 0);
+  if (!made || file_temporary_keep(entry->name) != 0) file_give_up(errno, entry->name);
 }
 
 static void make_file(const struct tar_entry *entry) {
   int fd = file_temporary_make(entry->name, NULL);
-  if (fd < 0) give_up(errno, entry->name);
+  if (fd < 0) file_give_up(errno, entry->name);
   for (int64_t left = entry->size; left > 0;) {
     size_t part = fill();
     if (part == 0) take(NULL, 1);
     if ((int64_t)part > left) part = (size_t)left;
     ssize_t put = write(fd, piece + piece_at, part);
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) give_up(errno, entry->name);
+    if (put < 0) file_give_up(errno, entry->name);
     piece_at += (size_t)put;
     left -= put;
   }
   take(NULL, padding(entry->size));
   bool whole = dress(fd, entry->mode, entry->mtime) == 0;
-  if (close(fd) != 0 || !whole || file_temporary_keep(entry->name) != 0) give_up(errno, entry->name);
+  if (close(fd) != 0 || !whole || file_temporary_keep(entry->name) != 0) file_give_up(errno, entry->name);
 }
 
 static void make(struct tar_entry *entry) {

@@ -10,11 +10,6 @@
 
 enum { PIECE = 65536 };
 
-static _Noreturn void give_up(int error, const char *path) {
-  file_temporary_drop();
-  task_fail(error, "Cannot write \"%s\"", path);
-}
-
 /* What it is to have when it is written. */
 struct dress {
   struct owner owner;
@@ -25,27 +20,30 @@ struct dress {
 
 static void copy(int fd, const char *path, int64_t offset) {
   static uint8_t piece[PIECE];
-  if (offset > 0 && lseek(fd, offset, SEEK_SET) < 0) give_up(errno, path);
+  if (offset > 0 && lseek(fd, offset, SEEK_SET) < 0) file_give_up(errno, path);
   for (;;) {
     ssize_t got = read(STDIN_FILENO, piece, sizeof piece);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) give_up(errno, path);
+    if (got < 0) file_give_up(errno, path);
     if (got == 0) return;
     for (ssize_t done = 0; done < got;) {
       ssize_t put = write(fd, piece + done, (size_t)(got - done));
       if (put < 0 && errno == EINTR) continue;
-      if (put < 0) give_up(errno, path);
+      if (put < 0) file_give_up(errno, path);
       done += put;
     }
   }
 }
 
-/* In this order: chown takes bits of the mode away. */
+int file_dress(int fd, struct owner owner, int64_t mode, const struct timespec times[2]) {
+  /* In this order: chown takes bits of the mode away. */
+  if (owner_is_given(owner) && fchown(fd, owner.uid, owner.gid) != 0) return -1;
+  if (mode >= 0 && fchmod(fd, (mode_t)mode) != 0) return -1;
+  return times != NULL ? futimens(fd, times) : 0;
+}
+
 static void put_on(const struct dress *dress, int fd, const char *path) {
-  bool owned = dress->owner.uid != (uid_t)-1 || dress->owner.gid != (gid_t)-1;
-  if (owned && fchown(fd, dress->owner.uid, dress->owner.gid) != 0) give_up(errno, path);
-  if (dress->mode >= 0 && fchmod(fd, (mode_t)dress->mode) != 0) give_up(errno, path);
-  if (dress->timed && futimens(fd, dress->times) != 0) give_up(errno, path);
+  if (file_dress(fd, dress->owner, dress->mode, dress->timed ? dress->times : NULL) != 0) file_give_up(errno, path);
 }
 
 /* A new file takes the place of what is there, which nobody ever sees half written; what is not asked for stays. */
@@ -56,28 +54,27 @@ static void replace(const char *asked, struct dress *dress) {
   /* A link stays one: what it leads to is replaced. */
   if (!exists || realpath(asked, path) == NULL) snprintf(path, sizeof path, "%s", asked);
   int fd = file_temporary_make(path, NULL);
-  if (fd < 0) give_up(errno, asked);
+  if (fd < 0) file_give_up(errno, asked);
   struct writer writer = task_writer(0);
   task_begin(&writer);
   copy(fd, asked, 0);
-  if (exists && dress->owner.uid == (uid_t)-1 && dress->owner.gid == (gid_t)-1 &&
-      (status.st_uid != geteuid() || status.st_gid != getegid())) {
+  if (exists && !owner_is_given(dress->owner) && (status.st_uid != geteuid() || status.st_gid != getegid())) {
     /* Who may not give files away replaces it by one of his own. */
-    if (fchown(fd, status.st_uid, status.st_gid) != 0 && errno != EPERM) give_up(errno, asked);
+    if (fchown(fd, status.st_uid, status.st_gid) != 0 && errno != EPERM) file_give_up(errno, asked);
   }
   if (dress->mode < 0) dress->mode = exists ? (int64_t)(status.st_mode & 07777) : 0644;
   put_on(dress, fd, asked);
-  if (close(fd) != 0 || file_temporary_keep(path) != 0) give_up(errno, asked);
+  if (close(fd) != 0 || file_temporary_keep(path) != 0) file_give_up(errno, asked);
 }
 
 static void write_in_place(const char *path, int flags, int64_t offset, const struct dress *dress) {
   int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC | flags, 0644);
-  if (fd < 0) give_up(errno, path);
+  if (fd < 0) file_give_up(errno, path);
   struct writer writer = task_writer(0);
   task_begin(&writer);
   copy(fd, path, offset);
   put_on(dress, fd, path);
-  if (close(fd) != 0) give_up(errno, path);
+  if (close(fd) != 0) file_give_up(errno, path);
 }
 
 void file_write(const struct value *request) {
@@ -91,9 +88,9 @@ void file_write(const struct value *request) {
   bool append = file_flag(request, "append", false);
   dress.owner = file_owner(request);
   if (append && offset >= 0) task_refuse("append and offset exclude each other");
-  if (file_flag(request, "parents", false) && file_make_parents(path, dress.owner) != 0) give_up(errno, path);
+  if (file_flag(request, "parents", false) && file_make_parents(path, dress.owner) != 0) file_give_up(errno, path);
   bool exists = stat(path, &status) == 0;
-  if (exists && S_ISDIR(status.st_mode)) give_up(EISDIR, path);
+  if (exists && S_ISDIR(status.st_mode)) file_give_up(EISDIR, path);
   if (append || offset >= 0) write_in_place(path, O_CREAT | (append ? O_APPEND : 0), offset, &dress);
   else if (exists && !S_ISREG(status.st_mode)) write_in_place(path, 0, 0, &dress);
   else replace(path, &dress);

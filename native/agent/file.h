@@ -36,10 +36,16 @@ struct owner {
   uid_t uid;
   gid_t gid;
 };
+/* Whether anybody is named. */
+static inline bool owner_is_given(struct owner owner) { return owner.uid != (uid_t)-1 || owner.gid != (gid_t)-1; }
+
 /* owner: "user", "user:group" or ":group", names or numbers; (uid_t)-1 and (gid_t)-1 for what stays. */
 struct owner file_owner(const struct value *request);
 /* Makes the directories above `path` that are missing, and gives them to `owner`; 0, or -1 with errno. */
 int file_make_parents(const char *path, struct owner owner);
+
+/* file-write.c: gives an open file owner, mode (-1: as it is) and times (NULL: as they are); 0, or -1 with errno. */
+int file_dress(int fd, struct owner owner, int64_t mode, const struct timespec times[2]);
 
 /* file-change.c: one descriptor is open for each directory on the way down a tree. */
 void file_raise_limit(void);
@@ -54,6 +60,8 @@ int file_temporary_make(const char *path, const char *target);
 int file_temporary_chown(struct owner owner);
 int file_temporary_keep(const char *path);
 void file_temporary_drop(void);
+/* Drops it and ends the task: `path` cannot be written. */
+_Noreturn void file_give_up(int error, const char *path);
 
 /* file-stat.c: bytes of a name, as str when they are text, else as bin. */
 void file_write_name(struct writer *writer, const char *name);
