@@ -30,19 +30,10 @@ int64_t file_number(const struct value *request, const char *key, int64_t least,
 }
 
 bool file_time(const struct value *request, struct timespec times[2]) {
-  struct value pair, part[2];
-  enum key found = request_value(request, "mtimeNs", VALUE_ARRAY, &pair);
-  if (found == KEY_ABSENT) return false;
-  bool right = found == KEY_OK && pair.count == 2;
-  const uint8_t *at = right ? pair.bytes : NULL;
-  for (size_t i = 0; right && i < 2; i++) value_next(&pair, &at, &part[i]);
-  if (!right || part[0].kind != VALUE_INT || part[1].kind != VALUE_INT || part[1].number < 0 ||
-      part[1].number > 999999999) {
-    task_refuse("mtimeNs is not [seconds, nanoseconds]");
-  }
   times[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
-  times[1] = (struct timespec){.tv_sec = part[0].number, .tv_nsec = part[1].number};
-  return true;
+  enum key found = request_time(request, "mtimeNs", &times[1]);
+  if (found == KEY_WRONG) task_refuse("mtimeNs is not [seconds, nanoseconds]");
+  return found == KEY_OK;
 }
 
 struct owner file_owner(const struct value *request) {

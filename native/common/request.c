@@ -23,6 +23,21 @@ enum key request_bool(const struct value *map, const char *key, bool *truth) {
   return found;
 }
 
+enum key request_time(const struct value *map, const char *key, struct timespec *time) {
+  struct value pair, part[2];
+  enum key found = request_value(map, key, VALUE_ARRAY, &pair);
+  if (found != KEY_OK) return found;
+  if (pair.count != 2) return KEY_WRONG;
+  const uint8_t *at = pair.bytes;
+  for (int i = 0; i < 2; i++) {
+    value_next(&pair, &at, &part[i]);
+    if (part[i].kind != VALUE_INT) return KEY_WRONG;
+  }
+  if (part[1].number < 0 || part[1].number > 999999999) return KEY_WRONG;
+  *time = (struct timespec){.tv_sec = part[0].number, .tv_nsec = part[1].number};
+  return KEY_OK;
+}
+
 static enum key copy_bytes(const struct value *value, char *text, size_t capacity) {
   if (value->count >= capacity || memchr(value->bytes, 0, value->count) != NULL) return KEY_WRONG;
   memcpy(text, value->bytes, value->count);
