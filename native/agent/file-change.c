@@ -35,9 +35,7 @@ static void dress(const char *path, struct owner owner, int64_t mode) {
 void file_mkdir(const struct value *request) {
   char path[PATH_MAX];
   struct stat status;
-  file_path(request, "path", path);
-  /* With a slash at its end it would be one of its own parents, and a link would be followed. */
-  for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--) path[length - 1] = 0;
+  file_new_directory(request, path);
   int64_t mode = file_number(request, "mode", 0, 07777, -1);
   bool parents = file_flag(request, "parents", false);
   struct owner owner = file_owner(request);

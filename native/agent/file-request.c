@@ -15,6 +15,11 @@ void file_path(const struct value *request, const char *key, char path[PATH_MAX]
   }
 }
 
+void file_new_directory(const struct value *request, char path[PATH_MAX]) {
+  file_path(request, "path", path);
+  for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--) path[length - 1] = 0;
+}
+
 bool file_flag(const struct value *request, const char *key, bool otherwise) {
   bool truth = otherwise;
   if (request_bool(request, key, &truth) == KEY_WRONG) task_refuse("%s is not a bool", key);

@@ -176,10 +176,8 @@ void file_unpack(const struct value *request) {
   static struct tar_entry entry;
   char path[PATH_MAX];
   struct stat status;
-  file_path(request, "path", path);
+  file_new_directory(request, path);
   owner = file_owner(request);
-  /* With a slash at its end it would be one of its own parents. */
-  for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--) path[length - 1] = 0;
   if (file_make_parents(path, owner) != 0) task_fail(errno, "Cannot make \"%s\"", path);
   levels[0].made = mkdir(path, 0700) == 0;
   levels[0].mode = 0755;

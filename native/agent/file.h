@@ -25,6 +25,9 @@ void file_unpack(const struct value *request);
 
 /* file-request.c: keys of a request. What is wrong with one ends the task. */
 void file_path(const struct value *request, const char *key, char path[PATH_MAX]);
+/* The path of a directory to be made, without the slashes at its end: with them it would be one of its own parents, and a
+   link would be followed. */
+void file_new_directory(const struct value *request, char path[PATH_MAX]);
 bool file_flag(const struct value *request, const char *key, bool otherwise);
 /* `otherwise` when it is absent. */
 int64_t file_number(const struct value *request, const char *key, int64_t least, int64_t most, int64_t otherwise);
