@@ -14,6 +14,9 @@ enum { PIECE = 65536 };
 /* Where we are, below the directory that is packed. */
 static char where[PATH_MAX];
 
+/* What fills up a content, and what ends an archive. */
+static const uint8_t zeros[2 * TAR_BLOCK];
+
 static uint8_t waiting[PIECE];
 static size_t waiting_length;
 
@@ -31,11 +34,6 @@ static void put(const uint8_t *bytes, size_t length) {
     length -= part;
     if (waiting_length == sizeof waiting) flush();
   }
-}
-
-static void put_padding(int64_t size) {
-  static const uint8_t zeros[TAR_BLOCK];
-  put(zeros, (size_t)(-size & (TAR_BLOCK - 1)));
 }
 
 static char type_of(mode_t mode) {
@@ -93,7 +91,7 @@ static void put_file(int directory, const char *name) {
     if (waiting_length == sizeof waiting) flush();
   }
   close(fd);
-  put_padding(status.st_size);
+  put(zeros, tar_padding(status.st_size));
 }
 
 static void put_link(int directory, const char *name, const struct stat *status) {
@@ -149,7 +147,6 @@ static void pack(int fd, size_t length) {
 }
 
 void file_pack(const struct value *request) {
-  static const uint8_t end[2 * TAR_BLOCK];
   char path[PATH_MAX];
   struct stat status;
   file_path(request, "path", path);
@@ -160,7 +157,7 @@ void file_pack(const struct value *request) {
   task_begin(&writer);
   put_header(".", &status, "");
   pack(fd, 0);
-  put(end, sizeof end);
+  put(zeros, sizeof zeros);
   flush();
   task_done();
 }

@@ -59,8 +59,6 @@ static void take(uint8_t *to, size_t length) {
   }
 }
 
-static size_t padding(int64_t size) { return (size_t)(-size & (TAR_BLOCK - 1)); }
-
 static int dress(int fd, uint32_t mode, int64_t mtime) {
   const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = mtime}};
   return file_dress(fd, owner, mode, times);
@@ -124,7 +122,7 @@ static void make_file(const struct tar_entry *entry) {
     piece_at += (size_t)put;
     left -= put;
   }
-  take(NULL, padding(entry->size));
+  take(NULL, tar_padding(entry->size));
   bool whole = dress(fd, entry->mode, entry->mtime) == 0;
   if (close(fd) != 0 || !whole || file_temporary_keep(entry->name) != 0) file_give_up(errno, entry->name);
 }
@@ -165,7 +163,7 @@ static bool read_entry(struct tar_entry *entry) {
     has_pax = true;
     pax_length = (size_t)entry->size;
     take(pax, pax_length);
-    take(NULL, padding(entry->size));
+    take(NULL, tar_padding(entry->size));
   }
   const char *wrong = tar_read_pax(pax, pax_length, entry);
   if (wrong != NULL) task_refuse("The archive is damaged: %s", wrong);

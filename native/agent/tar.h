@@ -38,6 +38,9 @@ struct tar_entry {
 /* What the header of an entry takes at most. */
 enum { TAR_HEADER_MOST = 2 * TAR_BLOCK + TAR_PAX_MOST };
 
+/* How many bytes fill a content of this size up to whole blocks. */
+static inline size_t tar_padding(int64_t size) { return (size_t)(-size & (TAR_BLOCK - 1)); }
+
 /* Writes the header of an entry, whose name is not empty; how many bytes it took. */
 size_t tar_write(const struct tar_entry *entry, uint8_t bytes[TAR_HEADER_MOST]);
 
