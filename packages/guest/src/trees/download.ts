@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { chmod, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileFields } from "../file-request.ts";
 import type { GuestFileStatus, GuestName } from "../file-status.ts";
@@ -13,7 +12,7 @@ import {
   type TransferProgress,
 } from "./transfer.ts";
 import { fileOptions, type TreeWays } from "./tree-ways.ts";
-import { replace, temporaryBeside, unpackTree } from "./unpack-tree.ts";
+import { temporaryBeside, unpackTree, writeHostFile } from "./unpack-tree.ts";
 
 const defaultMaxBytes = 10 * 1024 ** 3;
 const defaultMaxEntries = 1_000_000;
@@ -77,18 +76,10 @@ async function downloadFile(
 ): Promise<void> {
   count.addEntry();
   const stream = await ways.read(guestPath, fileOptions(options));
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  await onHost("write", path, () =>
-    replace(Buffer.from(path), async (temporary) => {
-      await using file = await open(temporary, flags, mode & 0o777);
-      for await (const piece of stream as AsyncIterable<Buffer>) {
-        count.addBytes(piece.length);
-        await file.writeFile(piece);
-      }
-      const mtime = Number(mtimeNs / 1_000_000n) / 1_000;
-      await file.utimes(mtime, mtime);
-    }),
-  ).finally(() => stream.destroy());
+  const mtime = Number(mtimeNs / 1_000_000n) / 1_000;
+  await writeHostFile(Buffer.from(path), stream, { mode, mtime }, count).finally(() =>
+    stream.destroy(),
+  );
 }
 
 /** The last part of a guest's path, which must be a name here too. */

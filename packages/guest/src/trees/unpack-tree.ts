@@ -48,7 +48,7 @@ export async function unpackTree(
     if (entry.type === "directory") {
       levels.push({ name, entry, isMade: await makeDirectory(path, entry) });
     } else if (entry.type === "file") {
-      await onHost("write", path, () => writeFile(archive, path, entry, count));
+      await writeHostFile(path, archive.content(), entry, count);
     } else if (entry.type === "special") {
       count.skipSpecial(name);
     } else if (count.takesLink(name)) {
@@ -84,21 +84,24 @@ async function makeDirectory(path: Buffer, entry: TarEntry): Promise<boolean> {
   }
 }
 
-async function writeFile(
-  archive: TarStream,
+/** Writes what a guest sends of a file, which takes the place of what is there when it is whole. `mtime`: in seconds. */
+export async function writeHostFile(
   path: Buffer,
-  entry: TarEntry,
+  content: AsyncIterable<Buffer>,
+  { mode, mtime }: Pick<TarEntry, "mode" | "mtime">,
   count: TransferCount,
 ): Promise<void> {
-  await replace(path, async (temporary) => {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    await using file = await open(temporary, flags, entry.mode & 0o777);
-    for await (const piece of archive.content()) {
-      count.addBytes(piece.length);
-      await file.writeFile(piece);
-    }
-    await file.utimes(entry.mtime, entry.mtime);
-  });
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  await onHost("write", path, () =>
+    replace(path, async (temporary) => {
+      await using file = await open(temporary, flags, mode & 0o777);
+      for await (const piece of content) {
+        count.addBytes(piece.length);
+        await file.writeFile(piece);
+      }
+      await file.utimes(mtime, mtime);
+    }),
+  );
 }
 
 async function makeLink(path: Buffer, entry: TarEntry): Promise<void> {
@@ -107,10 +110,7 @@ async function makeLink(path: Buffer, entry: TarEntry): Promise<void> {
 }
 
 /** Makes something under another name, and puts it in place of what is there when it is whole. */
-export async function replace(
-  path: Buffer,
-  make: (temporary: Buffer) => Promise<void>,
-): Promise<void> {
+async function replace(path: Buffer, make: (temporary: Buffer) => Promise<void>): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
     await make(temporary);
