@@ -4,10 +4,7 @@ import { GuestError } from "../errors.ts";
 import { tarEnd, tarPadding } from "../write-tar-header.ts";
 import { hostPathOf, onHost } from "./host-files.ts";
 import { type TarEntry, tarHeader } from "./tar-subset.ts";
-import type { TransferCount } from "./transfer.ts";
-
-/** Two frames of the protocol, filled. */
-const pieceLength = 2 * 32_743;
+import { pieceLength, type TransferCount } from "./transfer.ts";
 
 interface Level {
   readonly name: string;

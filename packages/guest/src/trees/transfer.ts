@@ -1,6 +1,10 @@
 import { GuestError } from "../errors.ts";
 import type { FileOptions } from "../file-request.ts";
+import { maxPayloadLength } from "../frame.ts";
 import { guestText } from "../guest-text.ts";
+
+/** How many bytes of a file are sent at once: two frames, filled, of which each names its stream by a byte. */
+export const pieceLength: number = 2 * (maxPayloadLength - 1);
 
 /** How far a transfer has come, and at its end what it came to. */
 export interface TransferProgress {

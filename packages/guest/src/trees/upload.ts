@@ -7,14 +7,13 @@ import { sendContent } from "../send-content.ts";
 import { onHost } from "./host-files.ts";
 import { packHostTree } from "./pack-host-tree.ts";
 import {
+  pieceLength,
   refuseFile,
   TransferCount,
   type TransferProgress,
   type UploadOptions,
 } from "./transfer.ts";
 import { fileOptions, type TreeWays } from "./tree-ways.ts";
-
-const pieceLength = 2 * 32_743;
 
 /** Copies a file or directory of this machine into the guest: see `GuestFiles.upload`. */
 export async function upload(
