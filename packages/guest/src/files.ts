@@ -15,10 +15,8 @@ import type { MessageFields, MessageMap } from "./message.ts";
 import { readRecords } from "./record-reader.ts";
 import { sendContent } from "./send-content.ts";
 import type { GuestStream } from "./stream-operation.ts";
-import { download } from "./trees/download.ts";
 import type { DownloadOptions, TransferProgress, UploadOptions } from "./trees/transfer.ts";
 import type { TreeWays } from "./trees/tree-ways.ts";
-import { upload } from "./trees/upload.ts";
 
 /** How {@link GuestFiles} reaches the agent. */
 export interface FileCalls {
@@ -169,6 +167,8 @@ export class GuestFiles {
     guestPath: GuestName,
     options: UploadOptions = {},
   ): Promise<TransferProgress> {
+    // Only who copies needs the modules that do it.
+    const { upload } = await import("./trees/upload.ts");
     return upload(this.#ways(), hostPath, guestPath, options);
   }
 
@@ -188,6 +188,7 @@ export class GuestFiles {
     hostPath: string,
     options: DownloadOptions = {},
   ): Promise<TransferProgress> {
+    const { download } = await import("./trees/download.ts");
     return download(this.#ways(), guestPath, hostPath, options);
   }
 
