@@ -14,6 +14,7 @@ import type { GuestStream } from "../src/stream-operation.ts";
 import { TarStream } from "../src/trees/read-tar-stream.ts";
 import { tarHeader } from "../src/trees/tar-subset.ts";
 import { tarEnd, tarPadding } from "../src/write-tar-header.ts";
+import { record } from "./list-parser.ts";
 
 /** What an agent says, beneath the frames, to one kind of request. */
 interface AnswerKind {
@@ -21,13 +22,6 @@ interface AnswerKind {
   readonly seed: Buffer;
   /** Reads an answer; throws a GuestError for what is none, any other for a promise that is broken. Gives how many things it had. */
   readonly read: (pieces: readonly Buffer[]) => Promise<number>;
-}
-
-function record(fields: MessageFields): Buffer {
-  const body = encodeMessage(fields);
-  const head = Buffer.alloc(4);
-  head.writeUInt32LE(body.length);
-  return Buffer.concat([head, body]);
 }
 
 /** One that is read whole, as an answer is. */

@@ -29,7 +29,8 @@ const status: MessageFields = {
   mtimeNs: [-1, 5],
 };
 
-function record(fields: MessageFields): Buffer {
+/** A message as it stands in a stream of them. */
+export function record(fields: MessageFields): Buffer {
   const body = encodeMessage(fields);
   const head = Buffer.alloc(4);
   head.writeUInt32LE(body.length);
