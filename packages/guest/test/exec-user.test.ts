@@ -3,16 +3,12 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
-import { prerequisite, useTemporaryDirectory } from "@virga/testkit";
+import { useTemporaryDirectory } from "@virga/testkit";
 import { AgentClient } from "../src/agent-client.ts";
 import type { ExecOptions } from "../src/exec-request.ts";
 import { AgentProcesses } from "./agent-processes.ts";
 import { guestError } from "./error-matchers.ts";
-
-const rootSkip = prerequisite(
-  "root",
-  process.getuid?.() === 0 ? undefined : "becoming another user needs uid 0",
-);
+import { rootSkip } from "./root-skip.ts";
 
 async function output(argv: readonly string[], options: ExecOptions = {}): Promise<string> {
   await using agents = await AgentProcesses.of("agent");

@@ -13,42 +13,15 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { test, type TestContext } from "node:test";
-import { prerequisite, useTemporaryDirectory } from "@virga/testkit";
-import { AgentClient } from "../src/agent-client.ts";
-import type { GuestFileEntry, GuestFiles } from "../src/files.ts";
-import { AgentProcesses } from "./agent-processes.ts";
+import { test } from "node:test";
+import type { GuestFileEntry } from "../src/files.ts";
 import { guestError } from "./error-matchers.ts";
 import { isRunning, residentKib, waitUntil } from "./process-facts.ts";
-
-const rootSkip = prerequisite(
-  "root",
-  process.getuid?.() === 0 ? undefined : "becoming another user needs uid 0",
-);
-
-interface Setting {
-  readonly files: GuestFiles;
-  readonly client: AgentClient;
-  readonly agents: AgentProcesses;
-  readonly directory: string;
-  readonly at: (name: string) => string;
-}
-
-async function setting(t: TestContext): Promise<Setting> {
-  const directory = await useTemporaryDirectory(t);
-  const agents = await AgentProcesses.of("agent", 30);
-  const client = new AgentClient({ connect: agents.connect });
-  t.after(async () => {
-    await client.close();
-    await agents[Symbol.asyncDispose]();
-  });
-  const at = (name: string): string => join(directory, name);
-  return { files: client.files, client, agents, directory, at };
-}
+import { rootSkip } from "./root-skip.ts";
+import { useFiles } from "./use-agent.ts";
 
 async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   const list: Item[] = [];
@@ -57,7 +30,7 @@ async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 }
 
 test("a file is written and read, whole and in parts", async (t) => {
-  const { files, at, client } = await setting(t);
+  const { files, at, client } = await useFiles(t, 30);
   await files.write(at("a"), "hello");
   assert.equal(await files.readText(at("a")), "hello");
   await files.write(at("a"), Buffer.from("EL"), { offset: 1 });
@@ -76,7 +49,7 @@ test("a file is written and read, whole and in parts", async (t) => {
 });
 
 test("a new file has mode 0644; a replaced one keeps its mode, a link stays a link", async (t) => {
-  const { files, at } = await setting(t);
+  const { files, at } = await useFiles(t, 30);
   await files.write(at("new"), "1");
   assert.equal(statSync(at("new")).mode & 0o7777, 0o644);
   chmodSync(at("new"), 0o751);
@@ -100,7 +73,7 @@ test(
   "owners are given, and everything is done as the user that is asked for",
   { skip: rootSkip },
   async (t) => {
-    const { files, at, directory } = await setting(t);
+    const { files, at, directory } = await useFiles(t, 30);
     chmodSync(directory, 0o755);
     await files.write(at("p/q"), "", { owner: "daemon:7", parents: true });
     const facts = (path: string): number[] => [statSync(path).uid, statSync(path).gid];
@@ -135,7 +108,7 @@ test(
 );
 
 test("much is streamed both ways unchanged, and nobody keeps it", async (t) => {
-  const { files, at, agents } = await setting(t);
+  const { files, at, agents } = await useFiles(t, 30);
   const block = randomBytes(1_000_000);
   const sent = createHash("sha256");
   function* blocks(): Generator<Buffer> {
@@ -156,7 +129,7 @@ test("much is streamed both ways unchanged, and nobody keeps it", async (t) => {
 });
 
 test("a write that fails or is given up leaves what was there, and nothing else", async (t) => {
-  const { files, at, directory } = await setting(t);
+  const { files, at, directory } = await useFiles(t, 30);
   await files.write(at("a"), "old");
   const wrong = new Error("the source fails");
   async function* source(): AsyncGenerator<string> {
@@ -189,7 +162,7 @@ test("a write that fails or is given up leaves what was there, and nothing else"
 });
 
 test("reading that is given up ends in the guest", async (t) => {
-  const { files, client } = await setting(t);
+  const { files, client } = await useFiles(t, 30);
   const zeros = await files.read("/dev/zero");
   await once(zeros, "readable");
   zeros.destroy();
@@ -200,7 +173,7 @@ test("reading that is given up ends in the guest", async (t) => {
 });
 
 test("status tells what a file is", async (t) => {
-  const { files, at } = await setting(t);
+  const { files, at } = await useFiles(t, 30);
   writeFileSync(at("f"), "12345", { mode: 0o640 });
   symlinkSync("nowhere", at("l"));
   execFileSync("/usr/bin/mkfifo", [at("p")]);
@@ -218,7 +191,7 @@ test("status tells what a file is", async (t) => {
 });
 
 test("a tree is listed to the depth asked for, names that are no text included", async (t) => {
-  const { files, at, directory } = await setting(t);
+  const { files, at, directory } = await useFiles(t, 30);
   mkdirSync(at("d/e/f"), { recursive: true });
   writeFileSync(at("d/e/g"), "");
   symlinkSync("d", at("l"));
@@ -242,7 +215,7 @@ test(
   "a directory that may not be read is told of, and the rest is listed",
   { skip: rootSkip },
   async (t) => {
-    const { files, at, directory } = await setting(t);
+    const { files, at, directory } = await useFiles(t, 30);
     chmodSync(directory, 0o755);
     mkdirSync(at("closed"), { mode: 0o700 });
     mkdirSync(at("open"));
@@ -256,7 +229,7 @@ test(
 );
 
 test("a link that may not be read is listed without its target", { skip: rootSkip }, async (t) => {
-  const { files } = await setting(t);
+  const { files } = await useFiles(t, 30);
   // Those of another user's process: all see them, he alone may read them.
   const entries = await all(files.list(`/proc/${process.pid}`, { user: "daemon" }));
   const link = entries.find(({ path }) => path === "exe");
@@ -265,7 +238,7 @@ test("a link that may not be read is listed without its target", { skip: rootSki
 });
 
 test("directories, removal, renaming, links", async (t) => {
-  const { files, at } = await setting(t);
+  const { files, at } = await useFiles(t, 30);
   await files.mkdir(at("a"), { mode: 0o700 });
   await assert.rejects(files.mkdir(at("a")), guestError("GUEST_EXISTS"));
   await files.mkdir(at("a/b/c"), { parents: true });
@@ -297,7 +270,7 @@ test("directories, removal, renaming, links", async (t) => {
 });
 
 test("a tree is removed that is deeper than a program usually has descriptors", async (t) => {
-  const { files, at, agents } = await setting(t);
+  const { files, at, agents } = await useFiles(t, 30);
   mkdirSync(at(`deep/${"d/".repeat(300)}`), { recursive: true });
   await files.stat(at("deep"));
   execFileSync("prlimit", ["--pid", String(agents.children[0]?.pid), "--nofile=128:1024"]);
@@ -306,7 +279,7 @@ test("a tree is removed that is deeper than a program usually has descriptors", 
 });
 
 test("mode, time and attributes are set and read", async (t) => {
-  const { files, at } = await setting(t);
+  const { files, at } = await useFiles(t, 30);
   await files.write(at("f"), "");
   const mtimeNs = -1_500_000_000n;
   const status = await files.set(at("f"), { mode: 0o600, mtimeNs });
@@ -330,7 +303,7 @@ test("mode, time and attributes are set and read", async (t) => {
 });
 
 test("what cannot be asked is refused before it is sent", async (t) => {
-  const { files, agents } = await setting(t);
+  const { files, agents } = await useFiles(t, 30);
   const bad = guestError("GUEST_BAD_REQUEST");
   await assert.rejects(files.stat(""), bad);
   await assert.rejects(files.stat("a\0"), bad);
@@ -342,7 +315,7 @@ test("what cannot be asked is refused before it is sent", async (t) => {
 });
 
 test("operations at once do not wait for each other, even when one's file never comes", async (t) => {
-  const { files, at } = await setting(t);
+  const { files, at } = await useFiles(t, 30);
   execFileSync("/usr/bin/mkfifo", [at("fifo")]);
   const stuck = files.read(at("fifo"), { timeoutMs: 60_000 });
   await files.write(at("f"), "not held up");
@@ -353,7 +326,7 @@ test("operations at once do not wait for each other, even when one's file never 
 });
 
 test("an agent that is killed takes its operations with it", async (t) => {
-  const { files, at, client, agents } = await setting(t);
+  const { files, at, client, agents } = await useFiles(t, 30);
   execFileSync("/usr/bin/mkfifo", [at("fifo")]);
   await client.ping();
   const agent = agents.children[0];

@@ -18,20 +18,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { prerequisite, useTemporaryDirectory } from "@virga/testkit";
-import { AgentClient } from "../src/agent-client.ts";
+import type { AgentClient } from "../src/agent-client.ts";
 import { GuestError } from "../src/errors.ts";
 import type { GuestFiles } from "../src/files.ts";
-import { AgentProcesses } from "./agent-processes.ts";
 import { guestError } from "./error-matchers.ts";
 import { waitUntil } from "./process-facts.ts";
+import { rootSkip } from "./root-skip.ts";
+import { useFiles } from "./use-agent.ts";
 
-const rootSkip = prerequisite(
-  "root",
-  process.getuid?.() === 0 ? undefined : "becoming another user needs uid 0",
-);
-
-/** The guest's files are this machine's, below `guest`. */
 interface Setting {
   readonly files: GuestFiles;
   readonly client: AgentClient;
@@ -39,20 +33,15 @@ interface Setting {
   readonly guest: (name: string) => string;
 }
 
+/** The guest's files are this machine's, below `guest`. */
 async function setting(t: TestContext): Promise<Setting> {
-  const directory = await useTemporaryDirectory(t);
-  const agents = await AgentProcesses.of("agent", 30);
-  const client = new AgentClient({ connect: agents.connect });
-  t.after(async () => {
-    await client.close();
-    await agents[Symbol.asyncDispose]();
-  });
-  for (const side of ["host", "guest"]) mkdirSync(join(directory, side));
+  const { files, client, at } = await useFiles(t, 30);
+  for (const side of ["host", "guest"]) mkdirSync(at(side));
   return {
-    files: client.files,
+    files,
     client,
-    host: (name) => join(directory, "host", name),
-    guest: (name) => join(directory, "guest", name),
+    host: (name) => at(join("host", name)),
+    guest: (name) => at(join("guest", name)),
   };
 }
 

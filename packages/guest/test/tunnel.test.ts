@@ -7,21 +7,10 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { test, type TestContext } from "node:test";
-import { AgentClient } from "../src/agent-client.ts";
-import { AgentProcesses } from "./agent-processes.ts";
 import { guestError } from "./error-matchers.ts";
+import { useAgent } from "./use-agent.ts";
 
 // The agent of these tests shares this machine's network: what listens here listens in its "guest".
-
-async function clientFor(t: TestContext): Promise<AgentClient> {
-  const agents = await AgentProcesses.of("agent", 20);
-  const client = new AgentClient({ connect: agents.connect });
-  t.after(async () => {
-    await client.close();
-    await agents[Symbol.asyncDispose]();
-  });
-  return client;
-}
 
 async function listen(t: TestContext, server: Server, host = "127.0.0.1"): Promise<number> {
   server.listen(0, host);
@@ -56,7 +45,7 @@ function serve(onSocket: (socket: Socket) => void): Server {
 }
 
 test("bytes go to a server on loopback and back, and its end ends the tunnel", async (t) => {
-  const client = await clientFor(t);
+  const { client } = await useAgent(t, 20);
   const port = await listen(
     t,
     serve((socket) => void socket.pipe(socket)),
@@ -68,7 +57,7 @@ test("bytes go to a server on loopback and back, and its end ends the tunnel", a
 });
 
 test("an HTTP client is served through it", async (t) => {
-  const client = await clientFor(t);
+  const { client } = await useAgent(t, 20);
   const server = createHttpServer((request, response) => response.end(`got ${request.url}`));
   const port = await listen(t, server);
   const tunnel = await client.tunnel(port);
@@ -82,7 +71,7 @@ test("an HTTP client is served through it", async (t) => {
 });
 
 test("much goes both ways at once unchanged", async (t) => {
-  const client = await clientFor(t);
+  const { client } = await useAgent(t, 20);
   const port = await listen(
     t,
     serve((socket) => void socket.pipe(socket)),
@@ -97,7 +86,7 @@ test("much goes both ways at once unchanged", async (t) => {
 });
 
 test("a server that does not read holds the writer up, and one that closes lets him go", async (t) => {
-  const client = await clientFor(t);
+  const { client } = await useAgent(t, 20);
   const accepted = Promise.withResolvers<Socket>();
   const port = await listen(t, serve(accepted.resolve));
   const tunnel = await client.tunnel(port);
@@ -119,7 +108,7 @@ test("a server that does not read holds the writer up, and one that closes lets 
 });
 
 test("nothing that listens, a reset and an abort are told apart", async (t) => {
-  const client = await clientFor(t);
+  const { client } = await useAgent(t, 20);
   const server = serve((socket) => {
     socket.write("first");
     socket.once("data", () => socket.resetAndDestroy());
@@ -140,7 +129,7 @@ test("nothing that listens, a reset and an abort are told apart", async (t) => {
 });
 
 test("a server on the loopback of IPv6 only is found, and ports are listed with their addresses", async (t) => {
-  const client = await clientFor(t);
+  const { client } = await useAgent(t, 20);
   const port = await listen(
     t,
     serve((socket) => void socket.end("four")),
@@ -158,6 +147,6 @@ test("a server on the loopback of IPv6 only is found, and ports are listed with 
 });
 
 test("sync answers when all is written", async (t) => {
-  const client = await clientFor(t);
+  const { client } = await useAgent(t, 20);
   await client.sync();
 });

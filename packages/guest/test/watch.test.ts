@@ -8,31 +8,10 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { useTemporaryDirectory } from "@virga/testkit";
-import { AgentClient } from "../src/agent-client.ts";
-import type { GuestFiles } from "../src/files.ts";
+import { test } from "node:test";
 import type { GuestFileEvent, GuestWatch } from "../src/guest-watch.ts";
-import { AgentProcesses } from "./agent-processes.ts";
 import { guestError } from "./error-matchers.ts";
-
-interface Setting {
-  readonly files: GuestFiles;
-  readonly directory: string;
-  readonly at: (name: string) => string;
-}
-
-async function setting(t: TestContext): Promise<Setting> {
-  const directory = await useTemporaryDirectory(t);
-  const agents = await AgentProcesses.of("agent", 10);
-  const client = new AgentClient({ connect: agents.connect });
-  t.after(async () => {
-    await client.close();
-    await agents[Symbol.asyncDispose]();
-  });
-  return { files: client.files, directory, at: (name) => join(directory, name) };
-}
+import { useFiles } from "./use-agent.ts";
 
 /** All events up to the first that is about `path`, in a short form. */
 async function until(watch: GuestWatch, path: string): Promise<string[]> {
@@ -53,7 +32,7 @@ function short(event: GuestFileEvent): string {
 }
 
 test("what is made, written, renamed and removed is told, in its order", async (t) => {
-  const { files, directory, at } = await setting(t);
+  const { files, directory, at } = await useFiles(t, 10);
   writeFileSync(at("old"), "");
   await using watch = await files.watch(directory);
   writeFileSync(at("new"), "x");
@@ -68,7 +47,7 @@ test("what is made, written, renamed and removed is told, in its order", async (
 });
 
 test("directories that come later are watched too, and those that move are known by their new names", async (t) => {
-  const { files, directory, at } = await setting(t);
+  const { files, directory, at } = await useFiles(t, 10);
   mkdirSync(at("a/b"), { recursive: true });
   await using watch = await files.watch(directory);
   writeFileSync(at("a/b/1"), "");
@@ -84,7 +63,7 @@ test("directories that come later are watched too, and those that move are known
 });
 
 test("what moves away is removed and no longer watched, what moves in is there with all that is in it", async (t) => {
-  const { files, directory, at } = await setting(t);
+  const { files, directory, at } = await useFiles(t, 10);
   mkdirSync(at("inside/a/b"), { recursive: true });
   mkdirSync(at("outside/c/d"), { recursive: true });
   await using watch = await files.watch(at("inside"));
@@ -100,7 +79,7 @@ test("what moves away is removed and no longer watched, what moves in is there w
 });
 
 test("a directory alone, a file alone, and their end", async (t) => {
-  const { files, at } = await setting(t);
+  const { files, at } = await useFiles(t, 10);
   mkdirSync(at("a/b"), { recursive: true });
   await using flat = await files.watch(at("a"), { recursive: false });
   writeFileSync(at("a/b/unseen"), "");
@@ -122,7 +101,7 @@ test("a directory alone, a file alone, and their end", async (t) => {
 });
 
 test("a reader that is too slow is told that something was lost, and goes on", async (t) => {
-  const { files, directory, at } = await setting(t);
+  const { files, directory, at } = await useFiles(t, 10);
   await using watch = await files.watch(directory);
   const most = Number(readFileSync("/proc/sys/fs/inotify/max_queued_events", "utf8"));
   // Twice as many as the queue, the pipe, the window and all buffers hold.
@@ -148,7 +127,7 @@ async function untilOverflow(watch: GuestWatch): Promise<number> {
 }
 
 test("what is not there is refused, and closing ends a watch", async (t) => {
-  const { files, directory, at } = await setting(t);
+  const { files, directory, at } = await useFiles(t, 10);
   await assert.rejects(files.watch(at("none")), guestError("GUEST_NOT_FOUND", /No such file/));
   const watch = await files.watch(directory);
   const reading = assert.rejects(until(watch, "never"), guestError("ABORTED"));
