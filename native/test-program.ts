@@ -25,15 +25,3 @@ export async function nativeTestProgram(folder: string, sanitize: boolean): Prom
   if (program === undefined) throw new Error(`${folder} was not built`);
   return program.path;
 }
-
-/** Reason to skip what needs libFuzzer. */
-export function fuzzerSkip(): false | string {
-  const flags = ["-fsanitize=fuzzer,address", "-x", "c", "-", "-o", "/dev/null"];
-  const probe = spawnSync("clang", flags, {
-    input: "int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return !d || n; }",
-  });
-  return prerequisite(
-    "libfuzzer",
-    probe.status === 0 ? undefined : "clang or its run-time library libclang-rt is not installed",
-  );
-}
