@@ -1,25 +1,14 @@
 import type { AgentClient } from "@virga/guest";
 import type { Vm, VmConfig } from "@virga/vm";
-import { agentOf, awaitAgent, isSilent } from "./guest-agent.ts";
+import { agentOf, awaitAgent, isSilent, readyTimeoutMs } from "./guest-agent.ts";
 import type { Host } from "./host.ts";
 import type { Timings } from "./timings.ts";
 import { explainLoss } from "./vm-death.ts";
-
-/** Milliseconds a guest may take until its agent answers. */
-const READY_MS = { kvm: 30_000, tcg: 120_000 } as const;
 
 /** A VM whose agent answers. */
 export interface Guest {
   readonly vm: Vm;
   readonly agent: AgentClient;
-}
-
-/** Milliseconds until the agent of a VM of this kind must have answered. */
-export function readyTimeoutMs(
-  host: Pick<Host, "guestTimeoutMs">,
-  accelerator: "kvm" | "tcg",
-): number {
-  return host.guestTimeoutMs ?? READY_MS[accelerator];
 }
 
 /**

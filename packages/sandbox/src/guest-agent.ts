@@ -2,20 +2,37 @@ import { randomBytes } from "node:crypto";
 import { AgentClient, isGuestError } from "@virga/guest";
 import type { GuestInit } from "@virga/guest";
 import { VirgaError, isVirgaError } from "@virga/vm";
-import type { Vm } from "@virga/vm";
-import type { Host } from "./host.ts";
+import type { Logger, Vm } from "@virga/vm";
 import { guestNetwork } from "./network/guest-network.ts";
 import type { NetworkChoice } from "./network/guest-network.ts";
 import { whileAlive } from "./vm-death.ts";
 
+/** Milliseconds a guest may take until its agent answers. */
+const READY_MS = { kvm: 30_000, tcg: 120_000 } as const;
+
+/** What is known of guests on this machine. */
+interface GuestTools {
+  readonly logger: Logger;
+  /** Milliseconds a guest may take until it answers; undefined for what is usual. */
+  readonly guestTimeoutMs: number | undefined;
+}
+
 /** A client of the agent in this VM's guest. */
-export function agentOf(vm: Vm, host: Pick<Host, "logger" | "guestTimeoutMs">): AgentClient {
-  const { logger, guestTimeoutMs: timeoutMs } = host;
+export function agentOf(vm: Vm, tools: GuestTools): AgentClient {
+  const { logger, guestTimeoutMs: timeoutMs } = tools;
   return new AgentClient({
     connect: (options) => vm.connectGuest(options),
     logger,
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
+}
+
+/** Milliseconds until the agent of a VM of this kind must have answered. */
+export function readyTimeoutMs(
+  { guestTimeoutMs }: Pick<GuestTools, "guestTimeoutMs">,
+  accelerator: "kvm" | "tcg",
+): number {
+  return guestTimeoutMs ?? READY_MS[accelerator];
 }
 
 /** Waits until the agent of a booting guest answers. `TIMEOUT` at once when the boot is seen to hang. */

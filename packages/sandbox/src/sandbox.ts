@@ -26,7 +26,7 @@ import { destroyUnknown } from "./life/destroy-unknown.ts";
 import { forkSandbox } from "./life/fork-sandbox.ts";
 import type { ForkOptions } from "./life/fork-sandbox.ts";
 import { GuestLink } from "./life/guest-link.ts";
-import type { LifeOptions } from "./life/operate.ts";
+import type { LifeOptions } from "./life/life-tools.ts";
 import { pauseSandbox } from "./life/pause-sandbox.ts";
 import { resumeSandbox } from "./life/resume-sandbox.ts";
 import { sandboxInfo, wholeSandboxInfo } from "./life/sandbox-info.ts";

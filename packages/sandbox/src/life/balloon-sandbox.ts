@@ -1,7 +1,6 @@
 import { VirgaError, virgaCommand } from "@virga/vm";
-import type { LifeTools } from "./life-tools.ts";
+import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { operate } from "./operate.ts";
-import type { LifeOptions } from "./operate.ts";
 
 /**
  * Takes so many MiB of memory from a running sandbox; 0 gives all back. The guest gives what it can spare. `UNSUPPORTED` for a sandbox that was made without a

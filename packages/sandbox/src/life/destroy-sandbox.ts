@@ -5,8 +5,7 @@ import { lockSandbox, sandboxPaths } from "../sandbox-lock.ts";
 import { Timings } from "../timings.ts";
 import { endVm } from "./end-vm.ts";
 import { LifeOperation } from "./life-operation.ts";
-import type { LifeTools } from "./life-tools.ts";
-import type { LifeOptions } from "./operate.ts";
+import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { removeSandbox } from "./remove-sandbox.ts";
 
 /** How long whoever works on the sandbox may take to notice that it is being destroyed. */

@@ -5,8 +5,7 @@ import { upperPath } from "../sandbox-disks.ts";
 import { isSandboxId } from "../sandbox-id.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { destroySandbox } from "./destroy-sandbox.ts";
-import type { LifeTools } from "./life-tools.ts";
-import type { LifeOptions } from "./operate.ts";
+import type { LifeOptions, LifeTools } from "./life-tools.ts";
 
 /**
  * Destroys a sandbox whose row was damaged, by its id or name, or lost, by its id. Gives its id; undefined where there is no such thing, or the catalogue or a process

@@ -5,8 +5,8 @@ import type { Access } from "./access.ts";
 import { cloneRow, cloneSnapshot } from "./clone-snapshot.ts";
 import type { CreatedSandbox } from "./create-sandbox.ts";
 import { destroySandbox } from "./destroy-sandbox.ts";
+import type { LifeOptions } from "./life-tools.ts";
 import type { MadeSandbox } from "./make-sandbox.ts";
-import type { LifeOptions } from "./operate.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 
 /** As many clones are restored at once: more would only wait for each other. */

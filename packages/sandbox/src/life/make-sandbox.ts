@@ -1,10 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { errorText, tryLock } from "@virga/vm";
 import type { HeldLock } from "@virga/vm";
-import { readyTimeoutMs } from "../boot-guest.ts";
 import type { Guest } from "../boot-guest.ts";
 import type { SandboxRow, SandboxSpec } from "../catalog/rows.ts";
-import { identityOfSpec } from "../guest-agent.ts";
+import { identityOfSpec, readyTimeoutMs } from "../guest-agent.ts";
 import type { Host } from "../host.ts";
 import { thisOwner } from "../owner-alive.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";

@@ -3,7 +3,7 @@ import { errorText } from "@virga/vm";
 import { lockSandbox } from "../sandbox-lock.ts";
 import { Timings } from "../timings.ts";
 import { LifeOperation } from "./life-operation.ts";
-import type { LifeTools } from "./life-tools.ts";
+import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { checkState } from "./sandbox-state.ts";
 import type { SandboxState } from "./sandbox-state.ts";
 import { settleSandbox } from "./settle-sandbox.ts";
@@ -11,14 +11,6 @@ import type { SettledSandbox } from "./settle-sandbox.ts";
 
 /** How long another operation on the same sandbox may take: the longest writes all of a guest's memory. */
 const LOCK_MS = 600_000;
-
-/** Options of an operation on a sandbox. */
-export interface LifeOptions {
-  /** Counts until the operation is done, not after. */
-  readonly signal?: AbortSignal | undefined;
-  /** Where to note how long each step took. */
-  readonly timings?: Timings;
-}
 
 /** What an operation is, and where it is legal. */
 export interface LifePlan {

@@ -1,7 +1,6 @@
 import { agentOf } from "../guest-agent.ts";
-import type { LifeTools } from "./life-tools.ts";
+import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
-import type { LifeOptions } from "./operate.ts";
 
 /**
  * Stops a sandbox where it stands; it stays in memory. What runs in it is frozen first, so that it can be snapshotted, forked and suspended as it is.

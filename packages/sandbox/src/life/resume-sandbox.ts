@@ -1,7 +1,8 @@
 import { sandboxPaths } from "../sandbox-lock.ts";
 import type { Access } from "./access.ts";
+import type { LifeOptions } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
-import type { AtWork, LifeOptions } from "./operate.ts";
+import type { AtWork } from "./operate.ts";
 import { restoreVm } from "./restore-vm.ts";
 import { initGuest, thaw } from "./settle-sandbox.ts";
 

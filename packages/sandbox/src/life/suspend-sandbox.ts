@@ -4,9 +4,8 @@ import { upperPath } from "../sandbox-disks.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { syncPath } from "../setup/publish.ts";
 import { endVm } from "./end-vm.ts";
-import type { LifeTools } from "./life-tools.ts";
+import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
-import type { LifeOptions } from "./operate.ts";
 import { dropGenerations } from "./settle-sandbox.ts";
 
 /**

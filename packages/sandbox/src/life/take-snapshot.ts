@@ -8,9 +8,9 @@ import { newSandboxId } from "../sandbox-id.ts";
 import { syncPath } from "../setup/publish.ts";
 import { writeHashes } from "../snapshots/snapshot-hashes.ts";
 import { snapshotPaths } from "../snapshots/snapshot-paths.ts";
-import type { LifeTools } from "./life-tools.ts";
+import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
-import type { AtWork, LifeOptions } from "./operate.ts";
+import type { AtWork } from "./operate.ts";
 
 /** What snapshot to take. */
 export interface TakeSnapshotOptions extends LifeOptions {
