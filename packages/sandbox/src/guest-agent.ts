@@ -77,17 +77,17 @@ export function newMachineId(): string {
   return randomBytes(16).toString("hex");
 }
 
+type GuestNames = Required<Pick<GuestInit, "hostname" | "machineId" | "env">> & {
+  readonly network?: NetworkChoice;
+};
+
 /** What makes a guest itself and no copy of another: fresh entropy, the time, names of its own. */
 export function identityOf(id: string, env: Readonly<Record<string, string>> = {}): GuestInit {
   return identityOfSpec({ hostname: id, machineId: newMachineId(), env });
 }
 
 /** The same for a guest that has its names already: fresh entropy, the time, who it is, and its side of the network. */
-export function identityOfSpec(
-  spec: Required<Pick<GuestInit, "hostname" | "machineId" | "env">> & {
-    readonly network?: NetworkChoice;
-  },
-): GuestInit {
+function identityOfSpec(spec: GuestNames): GuestInit {
   const { hostname, machineId, env } = spec;
   const network = guestNetwork(spec.network ?? "none");
   return {
@@ -98,4 +98,17 @@ export function identityOfSpec(
     env,
     ...(network && { network }),
   };
+}
+
+/** Tells a guest who it is, as soon as its agent answers. What is frozen in it runs from then on. */
+export async function tellWhoItIs(
+  agent: AgentClient,
+  tools: Pick<GuestTools, "guestTimeoutMs">,
+  spec: GuestNames & { readonly accelerator: "kvm" | "tcg" },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await agent.init(identityOfSpec(spec), {
+    connectTimeoutMs: readyTimeoutMs(tools, spec.accelerator),
+    ...(signal && { signal }),
+  });
 }

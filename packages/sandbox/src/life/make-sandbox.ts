@@ -3,7 +3,7 @@ import { errorText, tryLock } from "@virga/vm";
 import type { HeldLock } from "@virga/vm";
 import type { Guest } from "../boot-guest.ts";
 import type { SandboxRow, SandboxSpec } from "../catalog/rows.ts";
-import { identityOfSpec, readyTimeoutMs } from "../guest-agent.ts";
+import { tellWhoItIs } from "../guest-agent.ts";
 import type { Host } from "../host.ts";
 import { thisOwner } from "../owner-alive.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
@@ -98,7 +98,10 @@ export async function makeSandbox(options: MakeSandboxOptions): Promise<MadeSand
       if (lock === undefined) throw destroyedError(id, "make the sandbox");
     });
     const guest = await operation.whole("guest", () => options.makeGuest(operation));
-    await operation.step("init", () => tellWhoItIs(host, guest, spec, signal));
+    await operation.step("init", () => {
+      const telling = tellWhoItIs(guest.agent, host, spec, signal);
+      return whileAlive(guest.vm, "initialise the guest", telling);
+    });
     const kept = {
       phase: "live",
       owner: ephemeral ? owner : null,
@@ -124,17 +127,4 @@ export async function makeSandbox(options: MakeSandboxOptions): Promise<MadeSand
     });
     throw error;
   }
-}
-
-async function tellWhoItIs(
-  host: Host,
-  { vm, agent }: Guest,
-  spec: SandboxSpec,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const init = agent.init(identityOfSpec(spec), {
-    connectTimeoutMs: readyTimeoutMs(host, spec.accelerator),
-    ...(signal && { signal }),
-  });
-  await whileAlive(vm, "initialise the guest", init);
 }

@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "@virga/vm";
 import type { Vm } from "@virga/vm";
-import { agentOf, identityOfSpec, readyTimeoutMs } from "../guest-agent.ts";
+import { agentOf, tellWhoItIs } from "../guest-agent.ts";
 import type { SandboxIntent, SandboxRow } from "../catalog/rows.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { dropSnapshot } from "../snapshots/remove-snapshot.ts";
@@ -132,10 +132,7 @@ export async function initGuest(
   signal?: AbortSignal,
 ): Promise<void> {
   await using agent = agentOf(vm, tools);
-  await agent.init(identityOfSpec(row.spec), {
-    connectTimeoutMs: readyTimeoutMs(tools, row.spec.accelerator),
-    ...(signal && { signal }),
-  });
+  await tellWhoItIs(agent, tools, row.spec, signal);
 }
 
 /** Removes suspended states that are not the sandbox's memory now: older ones, and one that was not finished. */
