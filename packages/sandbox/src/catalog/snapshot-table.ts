@@ -58,4 +58,12 @@ export class SnapshotTable extends RowTable<SnapshotRow> {
   unfinished(): SnapshotRow[] {
     return this.select("phase <> 'ready'", []);
   }
+
+  /** Those that forks made and of which no clone is left. Told of one moment: a fork's snapshot and its clones come into being together. */
+  idleForks(): SnapshotRow[] {
+    return this.select(
+      "kind = 'fork' AND phase = 'ready' AND id NOT IN (SELECT snapshot FROM sandbox WHERE snapshot IS NOT NULL)",
+      [],
+    );
+  }
 }

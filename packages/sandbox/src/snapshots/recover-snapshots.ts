@@ -40,12 +40,7 @@ export async function leftSnapshots(
     else if (!(await isBeingTaken(tools, row)))
       left.push({ row, reason: "the process that took it has died" });
   }
-  // Both at one moment: a fork's snapshot and its clones come into being together.
-  const idle = catalog.transaction(() => {
-    const needed = new Set(catalog.sandboxes.list().map(({ snapshot }) => snapshot));
-    return catalog.snapshots
-      .list()
-      .filter(({ id, kind, phase }) => kind === "fork" && phase === "ready" && !needed.has(id));
-  });
-  return [...left, ...idle.map((row) => ({ row, reason: "no clone of the fork is left" }))];
+  for (const row of catalog.snapshots.idleForks())
+    left.push({ row, reason: "no clone of the fork is left" });
+  return left;
 }
