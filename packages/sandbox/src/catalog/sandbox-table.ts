@@ -69,6 +69,11 @@ export class SandboxTable extends RowTable<SandboxRow> {
     });
   }
 
+  /** Those that were made from a snapshot. */
+  clonesOf(snapshot: string): SandboxRow[] {
+    return this.select("snapshot = ?", [snapshot]);
+  }
+
   /** Those that somebody is at work on, or that die with a process: when that process is dead, there is something to do about them. */
   withIntent(): SandboxRow[] {
     return this.select(

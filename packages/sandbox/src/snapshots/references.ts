@@ -20,7 +20,7 @@ export interface Reference {
 /** Who needs a snapshot: sandboxes that are being made from it, and those whose VM goes on from it. */
 export async function whoNeedsSnapshot(tools: ReferenceTools, id: string): Promise<Reference[]> {
   const { catalog, home } = tools;
-  const clones = catalog.sandboxes.list().filter((row) => row.snapshot === id);
+  const clones = catalog.sandboxes.clonesOf(id);
   const making = clones.filter(({ phase }) => phase === "creating").map((row) => row.id);
   const users = (await snapshotUsers(home.vms)).get(snapshotPaths(home, id).memory) ?? [];
   return [...new Set([...making, ...users])].map((user) => ({

@@ -16,7 +16,7 @@ export async function removeSnapshot(tools: ReferenceTools, row: SnapshotRow): P
   if (row.phase === "creating" && (await isBeingTaken(tools, row))) {
     throw beingTakenError(row);
   }
-  const known = clonesOf(tools, id);
+  const known = new Set(catalog.sandboxes.clonesOf(id).map((clone) => clone.id));
   // A clone that was whole before this has a record of its VM, which tells what that uses.
   const users = await whoNeedsSnapshot(tools, id);
   if (users.length > 0) throw inUseError(`snapshot "${labelOf(row)}"`, users);
@@ -25,9 +25,11 @@ export async function removeSnapshot(tools: ReferenceTools, row: SnapshotRow): P
     if (now === undefined) return;
     // Its maker finished it since that look: it is not what was to go.
     if (row.phase !== "ready" && now.phase === "ready") throw beingTakenError(row);
-    const fresh = clonesOf(tools, id).filter((clone) => !known.includes(clone));
+    const fresh = catalog.sandboxes.clonesOf(id).filter((clone) => !known.has(clone.id));
     if (fresh.length > 0) {
-      const newcomers = fresh.map((clone) => ({ kind: "sandbox", id: clone, name: null }) as const);
+      const newcomers = fresh.map(
+        (clone) => ({ kind: "sandbox", id: clone.id, name: null }) as const,
+      );
       throw inUseError(`snapshot "${labelOf(row)}"`, newcomers);
     }
     // From here on nobody makes anything of it.
@@ -62,11 +64,4 @@ function beingTakenError(row: SnapshotRow): VirgaError {
 
 function labelOf({ name, id }: SnapshotRow): string {
   return name ?? id;
-}
-
-function clonesOf({ catalog }: ReferenceTools, id: string): string[] {
-  return catalog.sandboxes
-    .list()
-    .filter((row) => row.snapshot === id)
-    .map((row) => row.id);
 }
