@@ -3,7 +3,7 @@ import { VirgaError, acquireLock, isVirgaError } from "@virga/vm";
 import type { HeldLock } from "@virga/vm";
 import type { Home } from "./home.ts";
 
-/** An operation on a large sandbox takes minutes where the disk is slow. */
+/** An operation on a large sandbox takes minutes where the disk is slow: the longest writes all of a guest's memory. */
 const WAIT_MS = 10 * 60_000;
 
 /** What there is of a sandbox beside its VM and its disk. */
@@ -20,8 +20,6 @@ export interface SandboxLockOptions {
   /** Default 10 minutes. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** What is to be used, for the error's sentence. Default: the sandbox, by its id. */
-  readonly what?: string;
 }
 
 /** The files of sandbox `id`. */
@@ -43,7 +41,8 @@ export async function lockSandbox(
   id: string,
   options: SandboxLockOptions = {},
 ): Promise<HeldLock> {
-  const { timeoutMs = WAIT_MS, signal, what = `sandbox "${id}"` } = options;
+  const { timeoutMs = WAIT_MS, signal } = options;
+  const what = `sandbox "${id}"`;
   try {
     return await acquireLock(sandboxPaths(home, id).lock, { timeoutMs, signal, what });
   } catch (error) {
@@ -64,4 +63,11 @@ export async function tryLockSandbox(home: Home, id: string): Promise<HeldLock |
       return undefined;
     throw error;
   }
+}
+
+/** Whether somebody works on sandbox `id`, or there is no such sandbox. */
+export async function isLocked(home: Home, id: string): Promise<boolean> {
+  const lock = await tryLockSandbox(home, id);
+  lock?.release();
+  return lock === undefined;
 }

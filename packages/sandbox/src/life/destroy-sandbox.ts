@@ -64,11 +64,7 @@ async function endVmBeforeLock(
 async function lockForRemoval({ home }: LifeTools, id: string): Promise<HeldLock | undefined> {
   if (!existsSync(sandboxPaths(home, id).lock)) return undefined;
   try {
-    return await lockSandbox(home, id, {
-      signal: undefined,
-      timeoutMs: LOCK_MS,
-      what: `sandbox "${id}"`,
-    });
+    return await lockSandbox(home, id, { timeoutMs: LOCK_MS });
   } catch (error) {
     if (isVirgaError(error) && error.code === "VM_DESTROYED") return undefined;
     throw error;

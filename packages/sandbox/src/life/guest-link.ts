@@ -59,11 +59,7 @@ export class GuestLink {
 
   async #settled(what: string): Promise<Vm> {
     const id = this.#id;
-    const lock = await lockSandbox(this.#tools.home, id, {
-      signal: undefined,
-      timeoutMs: WAIT_MS,
-      what: `sandbox "${id}"`,
-    });
+    const lock = await lockSandbox(this.#tools.home, id, { timeoutMs: WAIT_MS });
     try {
       const { row, vm, state } = await settleSandbox(this.#tools, id);
       this.#vm = vm;

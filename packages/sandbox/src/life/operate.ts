@@ -9,9 +9,6 @@ import type { SandboxState } from "./sandbox-state.ts";
 import { settleSandbox } from "./settle-sandbox.ts";
 import type { SettledSandbox } from "./settle-sandbox.ts";
 
-/** How long another operation on the same sandbox may take: the longest writes all of a guest's memory. */
-const LOCK_MS = 600_000;
-
 /** What an operation is, and where it is legal. */
 export interface LifePlan {
   /** As in `pause`: part of "Cannot pause the sandbox". */
@@ -39,9 +36,7 @@ export async function operate<T>(
   const { signal, timings = new Timings() } = options;
   const { home, logger } = tools;
   const operation = new LifeOperation(id, plan.name, timings);
-  const lock = await operation.step("lock", () =>
-    lockSandbox(home, id, { signal, timeoutMs: LOCK_MS, what: `sandbox "${id}"` }),
-  );
+  const lock = await operation.step("lock", () => lockSandbox(home, id, { signal }));
   try {
     const settled = await operation.step("settle", () => settleSandbox(tools, id));
     checkState(settled.row, settled.state, `${plan.name} it`, plan.legal);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { errorText } from "@virga/vm";
 import { isDeadOwner } from "../owner-alive.ts";
-import { sandboxPaths, tryLockSandbox } from "../sandbox-lock.ts";
+import { isLocked, sandboxPaths, tryLockSandbox } from "../sandbox-lock.ts";
 import { destroySandbox } from "./destroy-sandbox.ts";
 import type { LifeTools } from "./life-tools.ts";
 import { settleSandbox } from "./settle-sandbox.ts";
@@ -55,8 +55,5 @@ function isOrphan({ catalog }: LifeTools, id: string): boolean {
 
 /** Whether nobody works on it: its lock is free, or gone with its directory. */
 export async function isFree({ home }: Pick<LifeTools, "home">, id: string): Promise<boolean> {
-  if (!existsSync(sandboxPaths(home, id).lock)) return true;
-  const lock = await tryLockSandbox(home, id);
-  lock?.release();
-  return lock !== undefined;
+  return !existsSync(sandboxPaths(home, id).lock) || !(await isLocked(home, id));
 }

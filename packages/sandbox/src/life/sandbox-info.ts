@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { errorText, identifyProcess, readVm } from "@virga/vm";
 import type { ExitReason, HypervisorName, RestoreMode, VmSummary } from "@virga/vm";
 import type { SandboxRow } from "../catalog/rows.ts";
-import { tryLockSandbox } from "../sandbox-lock.ts";
+import { isLocked } from "../sandbox-lock.ts";
 import { findVm } from "./find-vm.ts";
 import type { LifeTools } from "./life-tools.ts";
 import type { SandboxState } from "./sandbox-state.ts";
@@ -115,7 +115,7 @@ async function stateOf(
   if (vm?.state === "running") return ["running", null];
   if (vm?.state === "paused") {
     const isPassing = row.intent?.kind === "snapshot" && !row.intent.wasPaused;
-    return [isPassing && (await isHeld(tools, row.id)) ? "running" : "paused", null];
+    return [isPassing && (await isLocked(tools.home, row.id)) ? "running" : "paused", null];
   }
   if (vm?.state === "creating") return ["unknown", "its VM is being made"];
   const here = identifyProcess(process.pid)?.bootId;
@@ -125,10 +125,4 @@ async function stateOf(
 
 function whyGone(vm: VmSummary | undefined): string | null {
   return vm === undefined ? "its VM is gone" : null;
-}
-
-async function isHeld({ home }: LifeTools, id: string): Promise<boolean> {
-  const lock = await tryLockSandbox(home, id);
-  lock?.release();
-  return lock === undefined;
 }

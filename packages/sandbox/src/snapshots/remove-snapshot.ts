@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { VirgaError } from "@virga/vm";
 import type { SnapshotRow } from "../catalog/rows.ts";
-import { tryLockSandbox } from "../sandbox-lock.ts";
+import { isLocked } from "../sandbox-lock.ts";
 import { inUseError, whoNeedsSnapshot } from "./references.ts";
 import type { ReferenceTools } from "./references.ts";
 import { snapshotPaths } from "./snapshot-paths.ts";
@@ -48,10 +48,7 @@ export async function dropSnapshot({ home, catalog }: ReferenceTools, id: string
 export async function isBeingTaken(tools: ReferenceTools, row: SnapshotRow): Promise<boolean> {
   const sandbox = tools.catalog.sandboxes.get(row.sandbox);
   const isIntended = sandbox?.intent?.kind === "snapshot" && sandbox.intent.snapshot === row.id;
-  if (!isIntended) return false;
-  const lock = await tryLockSandbox(tools.home, row.sandbox);
-  lock?.release();
-  return lock === undefined;
+  return isIntended && isLocked(tools.home, row.sandbox);
 }
 
 function beingTakenError(row: SnapshotRow): VirgaError {
