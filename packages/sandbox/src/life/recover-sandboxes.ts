@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { errorText } from "@virga/vm";
+import type { SandboxRow } from "../catalog/rows.ts";
 import { isDeadOwner } from "../owner-alive.ts";
 import { isLocked, sandboxPaths, tryLockSandbox } from "../sandbox-lock.ts";
 import { destroySandbox } from "./destroy-sandbox.ts";
@@ -28,7 +29,7 @@ async function recoverOne(tools: LifeTools, id: string): Promise<boolean> {
   const row = tools.catalog.sandboxes.get(id);
   if (row === undefined) return false;
   const { phase, intent } = row;
-  if (isOrphan(tools, id) || (phase === "destroying" && (await isFree(tools, id)))) {
+  if (isOrphan(tools, row) || (phase === "destroying" && (await isFree(tools, id)))) {
     await destroySandbox(tools, id);
     tools.logger.info({ sandbox: id, phase }, "removed a sandbox whose process has died");
     return true;
@@ -46,8 +47,7 @@ async function recoverOne(tools: LifeTools, id: string): Promise<boolean> {
 }
 
 /** Whether it was to die with a process that is dead. */
-function isOrphan({ catalog }: LifeTools, id: string): boolean {
-  const owner = catalog.sandboxes.get(id)?.owner ?? null;
+function isOrphan({ catalog }: LifeTools, { id, owner }: SandboxRow): boolean {
   if (owner === null || !isDeadOwner(owner)) return false;
   // It may have let go of the sandbox between that look and its death. What it still has now nobody takes from it any more.
   return catalog.transaction(() => isDeepStrictEqual(catalog.sandboxes.get(id)?.owner, owner));
