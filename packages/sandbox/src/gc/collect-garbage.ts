@@ -1,15 +1,8 @@
-import {
-  VmManager,
-  abortedError,
-  cloudHypervisorDriver,
-  errorText,
-  qemuDriver,
-  silentLogger,
-} from "@virga/vm";
+import { abortedError, errorText, silentLogger } from "@virga/vm";
 import type { Logger } from "@virga/vm";
-import { Catalog } from "../catalog/catalog.ts";
 import { homePaths, openHome } from "../home.ts";
 import type { Home } from "../home.ts";
+import { lightTools } from "../life/access.ts";
 import { recoverSandboxes } from "../life/recover-sandboxes.ts";
 import { deadSandboxes } from "./dead-sandboxes.ts";
 import type { Garbage, GarbageTools } from "./garbage.ts";
@@ -65,11 +58,7 @@ export async function collectGarbage(options: CollectGarbageOptions = {}): Promi
   const { logger = silentLogger, dryRun = false, verify = false, signal } = options;
   const withOrphans = options.orphans === true;
   const home = await openHome(options.home ?? homePaths());
-  const catalog = Catalog.open(home.catalog, { logger });
-  const drivers = [cloudHypervisorDriver, qemuDriver()];
-  // It starts nothing, and so needs no launcher.
-  const manager = new VmManager({ directory: home.vms, launcher: "", drivers, logger });
-  const tools: GarbageTools = { home, catalog, manager, logger };
+  const tools = lightTools(home, logger);
   const items: GarbageItem[] = [];
   for (const find of SOURCES) {
     for (const { remove, isOrphan, ...garbage } of await find(tools)) {
@@ -79,8 +68,7 @@ export async function collectGarbage(options: CollectGarbageOptions = {}): Promi
       items.push({ ...garbage, removed });
     }
     // What dead operations left undone keeps snapshots and images; sandboxes that go were told of by now.
-    if (find === deadSandboxes && !dryRun)
-      await recoverSandboxes({ ...tools, guestTimeoutMs: undefined });
+    if (find === deadSandboxes && !dryRun) await recoverSandboxes(tools);
   }
   const damaged = [...damagedRows(tools), ...(verify ? await verifyAll(tools, signal) : [])];
   return { items, damaged };
