@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Sandbox, Snapshots, collectGarbage, recoverHome } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
-import { askFakeGuest, fakeHypervisor, testProgram } from "@virga/testkit";
+import { askFakeGuest, fakeHypervisor, runKillChild, testProgram } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import type { HypervisorName } from "@virga/vm";
 import { agentOf } from "../src/guest-agent.ts";
@@ -45,8 +42,7 @@ export const lifeKillCases: readonly LifeKillCase[] = [
 ];
 
 const SECRET = "what-it-remembers";
-const child = fileURLToPath(new URL("./kill-life-child.ts", import.meta.url));
-const cache = fileURLToPath(new URL("../../../node_modules/.cache/kill-life", import.meta.url));
+const child = new URL("./kill-life-child.ts", import.meta.url);
 
 type TestHost = Host & Access;
 
@@ -68,7 +64,8 @@ export async function killLifeEverywhere(
     // As every command does it: with nothing in memory of those before it.
     const host = await fakeHost(options);
     await bring(host, one);
-    const wasKilled = await runChild({ operation: one.operation, at, events, host: options });
+    const run: LifeKillRun = { operation: one.operation, at, events, host: options };
+    const wasKilled = await runKillChild(child, run);
     try {
       await recoverHome(host.home);
       await checkState(host, one, wasKilled);
@@ -164,20 +161,4 @@ async function removeAll(host: TestHost, isMeant: (name: string | null) => boole
     const left = (await readdir(directory)).filter((name) => name !== ".builds");
     assert.deepEqual(left, [], directory);
   }
-}
-
-/** Lets a child do the operation and die; false when it came to its end before. */
-async function runChild(run: LifeKillRun): Promise<boolean> {
-  const args = ["--conditions=virga-source", child, JSON.stringify(run)];
-  const { NODE_OPTIONS: _, ...env } = process.env;
-  const started = spawn(process.execPath, args, {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...env, NODE_COMPILE_CACHE: cache },
-  });
-  let log = "";
-  started.stderr.on("data", (chunk) => (log += String(chunk)));
-  const [code, signal] = (await once(started, "close")) as [number | null, string | null];
-  if (signal === "SIGKILL") return true;
-  assert.equal(code, 0, log);
-  return false;
 }

@@ -19,6 +19,7 @@ export { patientMs, patientTimeouts } from "./patience.ts";
 export { dockerRegistry, dockerRegistryMissing } from "./docker-registry.ts";
 export { imageToolsMissing } from "./programs-missing.ts";
 export { pythonMissing, pythonTree } from "./python-tree.ts";
+export { runKillChild } from "./run-kill-child.ts";
 export { prerequisite } from "./prerequisite.ts";
 export { usePathPrograms, useTemporaryDirectory } from "./temporary.ts";
 export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import {
   makePlace,
   managerOn,
   removePlace,
+  runKillChild,
   settledLeaks,
   type ConformanceSubject,
 } from "@virga/testkit";
@@ -17,10 +15,7 @@ import { checkAfterKill } from "./check-after-kill.ts";
 import { SHARED_MEMORY, type KillCase } from "./kill-cases.ts";
 import type { KillRun } from "./kill-child.ts";
 
-const child = fileURLToPath(new URL("./kill-child.ts", import.meta.url));
-const cache = fileURLToPath(
-  new URL("../../../node_modules/.cache/kill-everywhere", import.meta.url),
-);
+const child = new URL("./kill-child.ts", import.meta.url);
 
 /** A snapshot that a case's VMs come from. */
 export interface KillSource extends AsyncDisposable {
@@ -94,7 +89,8 @@ export async function killAt(
     const { directory } = place;
     const clone = one.clone ?? false;
     const means = { operation, at, clone, directory, launcher, isolation };
-    const wasKilled = await runChild({ ...means, config, snapshot });
+    const run: KillRun = { ...means, config, snapshot };
+    const wasKilled = await runKillChild(child, run);
     await checkAfterKill(subject, one, { place, config, counted, snapshot, wasKilled });
     for (const vm of first.list()) await vm.destroy();
     // A launcher that was not let go ends by itself, when it learns of its parent's end.
@@ -119,19 +115,4 @@ async function bringUp(
   const vm = await manager.createFromSnapshot(config, from);
   if (one.operation === "snapshot") await manager.prepareSnapshot("vm");
   return vm;
-}
-
-async function runChild(run: KillRun): Promise<boolean> {
-  const args = ["--conditions=virga-source", child, JSON.stringify(run)];
-  const { NODE_OPTIONS: _, ...env } = process.env;
-  const started = spawn(process.execPath, args, {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...env, NODE_COMPILE_CACHE: cache },
-  });
-  let log = "";
-  started.stderr.on("data", (chunk) => (log += String(chunk)));
-  const [code, signal] = (await once(started, "close")) as [number | null, string | null];
-  if (signal === "SIGKILL") return true;
-  assert.equal(code, 0, log);
-  return false;
 }
