@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { Sandbox, Snapshots, collectGarbage, recoverHome } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
-import { askFakeGuest, fakeHypervisor, runKillChild, testProgram } from "@virga/testkit";
+import { askFakeGuest, runKillChild } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import type { HypervisorName } from "@virga/vm";
 import { agentOf } from "../src/guest-agent.ts";
@@ -12,8 +11,8 @@ import { findVm } from "../src/life/find-vm.ts";
 import { verifySnapshot } from "../src/snapshots/snapshot-hashes.ts";
 import { snapshotPaths } from "../src/snapshots/snapshot-paths.ts";
 import { fakeHost } from "./fake-host.ts";
-import type { FakeHostOptions } from "./fake-host.ts";
 import type { LifeKillOperation, LifeKillRun } from "./kill-life-child.ts";
+import { fakeHostOptions } from "./use-fake-host.ts";
 
 /** One operation, and where its sandbox stands before it. */
 export interface LifeKillCase {
@@ -53,13 +52,7 @@ export async function killLifeEverywhere(
   one: LifeKillCase,
   events: LifeKillRun["events"],
 ): Promise<number> {
-  const fake = fakeHypervisor({ name: hypervisor, directory: place.scratch });
-  const options: FakeHostOptions = {
-    directory: join(place.scratch, "home"),
-    hypervisor,
-    binary: fake.binary,
-    launcher: await testProgram("launcher"),
-  };
+  const options = await fakeHostOptions(place, hypervisor);
   for (let at = 1; ; at++) {
     // As every command does it: with nothing in memory of those before it.
     const host = await fakeHost(options);

@@ -1,29 +1,16 @@
 import assert from "node:assert/strict";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { join } from "node:path";
 import { test } from "node:test";
 import { Sandbox } from "@virga/sandbox";
-import { fakeHypervisor, testProgram, withLeakCheck } from "@virga/testkit";
-import type { LifeStepMessage } from "../src/life/life-operation.ts";
-import { fakeHost } from "./fake-host.ts";
+import { withLeakCheck } from "@virga/testkit";
+import { useFakeHost } from "./use-fake-host.ts";
 
 test("what decides over files that outlive a power cut is committed durably, and nothing else", (t) =>
   withLeakCheck(t, async (place) => {
-    const fake = fakeHypervisor({ name: "qemu", directory: place.scratch });
-    const host = await fakeHost({
-      directory: join(place.scratch, "home"),
-      hypervisor: "qemu",
-      binary: fake.binary,
-      launcher: await testProgram("launcher"),
-    });
     let step = "";
     const durable: string[] = [];
-    const onStep = (message: unknown): void => {
-      const { operation, step: name, phase } = message as LifeStepMessage;
+    const host = await useFakeHost(t, place, ({ operation, step: name, phase }) => {
       if (phase === "start") step = `${operation}: ${name}`;
-    };
-    subscribe("virga:sandbox:step", onStep);
-    t.after(() => unsubscribe("virga:sandbox:step", onStep));
+    });
     const { catalog } = host;
     const transaction = catalog.transaction.bind(catalog);
     t.mock.method(catalog, "transaction", ((body, options) => {
