@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { abortedError, errnoOf, errorText, isVirgaError, readSnapshot } from "@virga/vm";
+import type { SnapshotManifest } from "@virga/vm";
 import { publishFile } from "../setup/publish.ts";
 import { upperOf } from "../templates/template-paths.ts";
 
@@ -35,7 +36,7 @@ export async function writeHashes(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const files: Record<string, FileHash> = {};
-  for (const path of await largeFiles(snapshotDirectory)) {
+  for (const path of largeFiles(snapshotDirectory, await readSnapshot(snapshotDirectory))) {
     const hash = await hashFile(path, signal);
     if (hash !== undefined) files[basename(path)] = hash;
   }
@@ -52,15 +53,16 @@ export async function verifySnapshot(
   snapshotDirectory: string,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
+  let manifest;
   try {
-    await readSnapshot(snapshotDirectory);
+    manifest = await readSnapshot(snapshotDirectory);
   } catch (error) {
     if (!isVirgaError(error)) throw error;
     return errorText(error);
   }
   const hashes = await readHashes(hashesOf(snapshotDirectory));
   if (hashes === "damaged") return "its hashes.json is damaged";
-  const paths = await largeFiles(snapshotDirectory);
+  const paths = largeFiles(snapshotDirectory, manifest);
   for (const [name, expected] of Object.entries(hashes?.files ?? {})) {
     const path = paths.find((candidate) => basename(candidate) === name);
     const found = path === undefined ? undefined : await hashFile(path, signal);
@@ -72,8 +74,10 @@ export async function verifySnapshot(
   return undefined;
 }
 
-async function largeFiles(snapshotDirectory: string): Promise<string[]> {
-  const { memory } = await readSnapshot(snapshotDirectory);
+function largeFiles(
+  snapshotDirectory: string,
+  { memory }: Pick<SnapshotManifest, "memory">,
+): string[] {
   return [join(snapshotDirectory, memory.file), upperOf(snapshotDirectory)];
 }
 
