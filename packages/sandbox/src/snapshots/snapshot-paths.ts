@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { Home } from "../home.ts";
 import { upperOf } from "../templates/template-paths.ts";
-import { hashesOf } from "./snapshot-hashes.ts";
 
 /** Every file of one snapshot of a sandbox. */
 export interface SnapshotPaths {
@@ -10,13 +9,11 @@ export interface SnapshotPaths {
   readonly memory: string;
   /** The disk of that moment; absent where the sandbox has none. */
   readonly upper: string;
-  /** What `gc --verify` compares; absent for those that are not kept for long. */
-  readonly hashes: string;
 }
 
 /** The files of snapshot `id`. */
 export function snapshotPaths(home: Home, id: string): SnapshotPaths {
   const directory = join(home.snapshots, id);
   const memory = join(directory, "snapshot");
-  return { directory, memory, upper: upperOf(memory), hashes: hashesOf(memory) };
+  return { directory, memory, upper: upperOf(memory) };
 }
