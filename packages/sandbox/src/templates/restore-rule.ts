@@ -27,18 +27,18 @@ export interface RestoreDecision {
 export function decideRestore(facts: RestoreFacts): RestoreDecision {
   const { hypervisor, balloon, jailed, snapshotForm } = facts;
   if (hypervisor === "cloud-hypervisor") {
-    if (snapshotForm === "ranges" && !balloon) {
-      return {
-        memoryForm: "anonymous",
-        mode: "copy",
-        reason: "copied: this snapshot's memory is no file that clones can map",
-      };
-    }
     if (balloon) {
       return {
         memoryForm: "anonymous",
         mode: "copy",
         reason: "copied: a balloon needs memory of the clone's own",
+      };
+    }
+    if (snapshotForm === "ranges") {
+      return {
+        memoryForm: "anonymous",
+        mode: "copy",
+        reason: "copied: this snapshot's memory is no file that clones can map",
       };
     }
     return {
