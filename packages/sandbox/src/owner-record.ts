@@ -1,8 +1,9 @@
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, isVmId } from "@virga/vm";
+import { isVmId } from "@virga/vm";
 import type { ProcessIdentity } from "@virga/vm";
 import type { Home } from "./home.ts";
+import { namesIn } from "./names-in.ts";
 import { isDeadOwner, thisOwner } from "./owner-alive.ts";
 
 const FORMAT = 1;
@@ -60,7 +61,7 @@ export async function deadOwners(
 ): Promise<OwnerRecord[]> {
   const directory = ownersDirectory(home);
   const dead: OwnerRecord[] = [];
-  for (const name of await listNames(directory)) {
+  for (const name of await namesIn(directory)) {
     const path = join(directory, name);
     if (sweep && name.endsWith(SUFFIX + UNFINISHED)) await sweepUnfinished(path);
     const record = name.endsWith(SUFFIX) ? await readOwner(path) : undefined;
@@ -74,7 +75,7 @@ export async function deadOwners(
 export async function unreadableOwners(home: Home): Promise<string[]> {
   const directory = ownersDirectory(home);
   const paths: string[] = [];
-  for (const name of await listNames(directory)) {
+  for (const name of await namesIn(directory)) {
     const path = join(directory, name);
     if (!name.endsWith(SUFFIX) || (await readOwner(path)) !== undefined) continue;
     // One that was removed meanwhile is none.
@@ -94,22 +95,13 @@ async function sweepUnfinished(path: string): Promise<void> {
 
 /** Ids of the VMs that have a record, whether their owners live or not. */
 export async function ownedIds(home: Home): Promise<Set<string>> {
-  const names = await listNames(ownersDirectory(home));
+  const names = await namesIn(ownersDirectory(home));
   return new Set(names.map((name) => name.split(".")[0] ?? name));
 }
 
 /** Removes the record of a VM of which nothing is left. */
 export async function forgetOwner(home: Home, id: string): Promise<void> {
   await rm(join(ownersDirectory(home), id + SUFFIX), { force: true });
-}
-
-async function listNames(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
 }
 
 async function readOwner(path: string): Promise<OwnerRecord | undefined> {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VirgaError, errnoOf, silentLogger, tryLock } from "@virga/vm";
 import type { HeldLock, Logger } from "@virga/vm";
+import { namesIn } from "../names-in.ts";
 import { publishFile, removePartial, syncPath } from "../setup/publish.ts";
 import { isImageDigest, isImageName } from "./image-name.ts";
 import { imagePaths, tagPath, tagsDirectory } from "./image-paths.ts";
@@ -302,10 +303,5 @@ function nameOfTag(file: string): string | undefined {
 }
 
 async function listNames(directory: string): Promise<string[]> {
-  try {
-    return (await readdir(directory)).toSorted();
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
+  return (await namesIn(directory)).toSorted();
 }

@@ -1,9 +1,9 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "@virga/vm";
 import type { Vm } from "@virga/vm";
 import { agentOf, tellWhoItIs } from "../guest-agent.ts";
 import type { SandboxIntent, SandboxRow } from "../catalog/rows.ts";
+import { namesIn } from "../names-in.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { dropSnapshot } from "../snapshots/remove-snapshot.ts";
 import { destroyedError } from "../vm-death.ts";
@@ -145,14 +145,5 @@ export async function dropGenerations(
     const generation = /^suspended-(\d+)$/u.exec(name)?.[1];
     if (generation === undefined || Number(generation) === row.suspended) continue;
     await rm(join(directory, name), { recursive: true, force: true });
-  }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
   }
 }
