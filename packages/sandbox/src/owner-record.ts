@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isVmId } from "@virga/vm";
 import type { ProcessIdentity } from "@virga/vm";
 import type { Home } from "./home.ts";
+import { isProcessIdentity } from "./is-process-identity.ts";
 import { namesIn } from "./names-in.ts";
 import { isDeadOwner, thisOwner } from "./owner-alive.ts";
 
@@ -113,15 +114,11 @@ async function readOwner(path: string): Promise<OwnerRecord | undefined> {
     return undefined;
   }
   const record = value as Partial<OwnerRecord> | null;
-  const owner = record?.owner;
   const known =
     record?.format === FORMAT &&
     typeof record.id === "string" &&
     isVmId(record.id) &&
     (record.purpose === "sandbox" || record.purpose === "template") &&
-    Number.isSafeInteger(owner?.pid) &&
-    typeof owner?.startTime === "string" &&
-    typeof owner.bootId === "string" &&
-    typeof owner.pidNamespace === "string";
+    isProcessIdentity(record.owner);
   return known ? (record as OwnerRecord) : undefined;
 }

@@ -2,6 +2,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProcessIdentity } from "@virga/vm";
 import type { Home } from "../home.ts";
+import { isProcessIdentity } from "../is-process-identity.ts";
 import { networkDirectory } from "./guest-network.ts";
 
 const FORMAT = 1;
@@ -39,13 +40,7 @@ export async function readNetworkRecord(
       await readFile(recordPath(home, id), "utf8"),
     ) as Partial<NetworkRecord> | null;
     const known = record?.process;
-    const isWhole =
-      record?.format === FORMAT &&
-      Number.isSafeInteger(known?.pid) &&
-      typeof known?.startTime === "string" &&
-      typeof known.bootId === "string" &&
-      typeof known.pidNamespace === "string";
-    return isWhole ? known : undefined;
+    return record?.format === FORMAT && isProcessIdentity(known) ? known : undefined;
   } catch {
     return undefined;
   }
