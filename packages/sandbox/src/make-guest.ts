@@ -1,5 +1,5 @@
 import { isVirgaError } from "@virga/vm";
-import type { DiskConfig } from "@virga/vm";
+import type { VmConfig } from "@virga/vm";
 import { bootGuest, serveNetwork } from "./boot-guest.ts";
 import type { Guest } from "./boot-guest.ts";
 import { agentOf } from "./guest-agent.ts";
@@ -23,17 +23,11 @@ export interface MakeGuestOptions {
 
 /** Boots the guest, without a template. Its disk stays when that fails: it goes with the sandbox. */
 export async function bootCold(options: MakeGuestOptions): Promise<Guest> {
-  const { host, plan, id, timings, signal, accelerator } = options;
-  const disks = await ownDisks(options, (diskMib, upper) =>
+  const { host, plan, timings, signal, accelerator } = options;
+  const own = await ownParts(options, (diskMib, upper) =>
     freshUpper(host.home, diskMib, upper, signal),
   );
-  const config = {
-    ...plan.boot,
-    ...disks,
-    ...networkCard(plan.network, host.home, id),
-    sandboxId: id,
-  };
-  return bootGuest(host, config, accelerator, timings, signal);
+  return bootGuest(host, { ...plan.boot, ...own }, accelerator, timings, signal);
 }
 
 /** Restores the guest from its template, which is made first where there is none. A damaged template is made anew, once. */
@@ -71,16 +65,11 @@ async function ensureTemplate(options: MakeGuestOptions): Promise<TemplateUse> {
 }
 
 async function restoreFrom(use: TemplateUse, options: MakeGuestOptions): Promise<Guest> {
-  const { host, plan, id, signal } = options;
-  const disks = await ownDisks(options, (_diskMib, upper) =>
+  const { host, plan, signal } = options;
+  const own = await ownParts(options, (_diskMib, upper) =>
     clonedUpper(use.snapshotDirectory, upper, signal),
   );
-  const config = {
-    ...plan.clone,
-    ...disks,
-    ...networkCard(plan.network, host.home, id),
-    sandboxId: id,
-  };
+  const config = { ...plan.clone, ...own };
   await serveNetwork(host, config, signal);
   const vm = await host.manager.createFromSnapshot(config, use.snapshotDirectory, {
     reason: plan.restore.reason,
@@ -89,14 +78,15 @@ async function restoreFrom(use: TemplateUse, options: MakeGuestOptions): Promise
   return { vm, agent: agentOf(vm, host) };
 }
 
-/** The disks of a sandbox whose image has a base, its own one made by `make`; it goes with the sandbox. */
-async function ownDisks(
+/** What the sandbox's VM has to itself: its id, its card, and where its image has a base its disks, the one that `make` makes included; that goes with the sandbox. */
+async function ownParts(
   { host, plan, id, timings }: MakeGuestOptions,
   make: (diskMib: number, upper: string) => Promise<void>,
-): Promise<{ readonly disks?: readonly DiskConfig[] }> {
-  if (plan.disks === undefined) return {};
+): Promise<Pick<VmConfig, "sandboxId" | "disks" | "network">> {
+  const own = { sandboxId: id, ...networkCard(plan.network, host.home, id) };
+  if (plan.disks === undefined) return own;
   const { base, diskMib } = plan.disks;
   const upper = upperPath(host.home, id);
   await timings.measure("disk", () => make(diskMib, upper));
-  return { disks: disksOf(base, upper) };
+  return { ...own, disks: disksOf(base, upper) };
 }
