@@ -6,7 +6,6 @@ import type {
   GuestStats,
   ProcessTarget,
 } from "@virga/guest";
-import { VirgaError } from "@virga/vm";
 import type { Vm } from "@virga/vm";
 import type { SandboxRow } from "./catalog/rows.ts";
 import type { ForwardOptions, PortForward } from "./commands/forward-port.ts";
@@ -39,7 +38,7 @@ import type { SandboxOptions } from "./sandbox-options.ts";
 import { snapshotInfo } from "./snapshots/snapshot-info.ts";
 import type { SnapshotInfo } from "./snapshots/snapshot-info.ts";
 import { Timings } from "./timings.ts";
-import { destroyedError, explainLoss, isAborted, isLoss } from "./vm-death.ts";
+import { destroyedError, isAborted, isLoss } from "./vm-death.ts";
 
 interface SandboxParts {
   readonly access: Access;
@@ -331,19 +330,6 @@ export class Sandbox implements AsyncDisposable {
     if (this.#isOver && signal?.aborted !== true && (isAborted(error) || isLoss(error))) {
       return destroyedError(this.id, what, error);
     }
-    if (!isLoss(error)) return error;
-    // By another process.
-    const row = this.#access.catalog.sandboxes.get(this.id);
-    if (row === undefined || row.phase === "destroying") {
-      return destroyedError(this.id, what, error);
-    }
-    if (row.phase === "suspended") return suspendedMeanwhile(row, what, error);
-    const vm = this.#link.lastVm;
-    return vm === undefined ? error : explainLoss(vm, what, error);
+    return this.#link.explain(what, error);
   }
-}
-
-function suspendedMeanwhile(row: SandboxRow, what: string, cause: unknown): VirgaError {
-  const { code, message, details, hint } = stateError(row, "suspended", what);
-  return new VirgaError(code, message, { cause, details, ...(hint !== undefined && { hint }) });
 }

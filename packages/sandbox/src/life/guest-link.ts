@@ -1,8 +1,9 @@
 import { AgentClient } from "@virga/guest";
-import type { VirgaError, Vm } from "@virga/vm";
+import { VirgaError } from "@virga/vm";
+import type { Vm } from "@virga/vm";
 import type { SandboxRow } from "../catalog/rows.ts";
 import { lockSandbox } from "../sandbox-lock.ts";
-import { deathOf, destroyedError } from "../vm-death.ts";
+import { deathOf, destroyedError, explainLoss, isLoss } from "../vm-death.ts";
 import { findVm } from "./find-vm.ts";
 import type { LifeTools } from "./life-tools.ts";
 import { settledState, stateError } from "./sandbox-state.ts";
@@ -57,6 +58,16 @@ export class GuestLink {
     return this.#settled(what);
   }
 
+  /** Tells what became of the sandbox by the hands of another process, or of its VM, where that is why a connection was lost; else gives the error back. */
+  async explain(what: string, error: unknown): Promise<unknown> {
+    if (!isLoss(error)) return error;
+    const row = this.#tools.catalog.sandboxes.get(this.#id);
+    if (row === undefined || row.phase === "destroying")
+      return destroyedError(this.#id, what, error);
+    if (row.phase === "suspended") return suspendedMeanwhile(row, what, error);
+    return this.#vm === undefined ? error : explainLoss(this.#vm, what, error);
+  }
+
   async #settled(what: string): Promise<Vm> {
     const id = this.#id;
     const lock = await lockSandbox(this.#tools.home, id, { timeoutMs: WAIT_MS });
@@ -83,4 +94,9 @@ export class GuestLink {
       return destroyedError(row.id, what);
     return vm === undefined ? stateError(row, settledState(row, vm), what) : deathOf(vm, what);
   }
+}
+
+function suspendedMeanwhile(row: SandboxRow, what: string, cause: unknown): VirgaError {
+  const { code, message, details, hint } = stateError(row, "suspended", what);
+  return new VirgaError(code, message, { cause, details, ...(hint !== undefined && { hint }) });
 }
