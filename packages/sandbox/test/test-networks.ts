@@ -63,7 +63,7 @@ export async function withNetworks(
     ip("-n", names.machine, "route", "add", "default", "via", WORLD);
     await body({
       serve: async (where, ...args) => {
-        const child = inside(names[where], node("net-server.ts", args), "pipe");
+        const child = inside(names[where], node("net-server.ts", args));
         servers.push(child);
         return listening(child);
       },
@@ -72,7 +72,7 @@ export async function withNetworks(
         await writeFile(file, `nameserver ${resolver}\n`);
         const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
         const command = ["unshare", "--mount", "sh", "-c", script, file, ...node(program, args)];
-        const child = inside(names.machine, command, "pipe");
+        const child = inside(names.machine, command);
         const [said, [code]] = await Promise.all([text(child.stdout!), once(child, "exit")]);
         if (code !== 0) throw new Error(`${program} ended with ${String(code)}: ${said}`);
         return said;
@@ -96,9 +96,9 @@ function node(program: string, args: readonly string[]): string[] {
   return [process.execPath, "--conditions=virga-source", file, ...args];
 }
 
-function inside(namespace: string, command: readonly string[], stdout: "pipe"): ChildProcess {
+function inside(namespace: string, command: readonly string[]): ChildProcess {
   return spawn("nsenter", [`--net=/run/netns/${namespace}`, "--", ...command], {
-    stdio: ["ignore", stdout, "inherit"],
+    stdio: ["ignore", "pipe", "inherit"],
   });
 }
 
