@@ -27,6 +27,8 @@ test("a log is read whole, and one that is not there is empty", async (t) => {
   await writeFile(path, long);
   assert.equal(await textOf(readVmLog(directory, "console")), long);
   assert.equal(await textOf(readVmLog(directory, "hypervisor")), "");
+  assert.equal(await textOf(readVmLog(directory, "console", { lastBytes: 13 })), long.slice(-13));
+  assert.equal(await textOf(readVmLog(directory, "console", { lastBytes: 10 ** 9 })), long);
 });
 
 test("the hole that a log begins with is not read", async (t) => {
@@ -37,7 +39,10 @@ test("the hole that a log begins with is not read", async (t) => {
   await appendFile(path, "first line\n");
   assert.equal(String((await first).value), "first line\n");
   await followed.return(undefined);
-  assert.equal(await textOf(readVmLog(directory, "console")), "first line\n");
+  for (const lastBytes of [2 ** 20, undefined]) {
+    const options = lastBytes === undefined ? {} : { lastBytes };
+    assert.equal(await textOf(readVmLog(directory, "console", options)), "first line\n");
+  }
 });
 
 test("what is added is followed until the log is removed, or the signal", async (t) => {

@@ -16,6 +16,8 @@ export type VmLogName = "console" | "hypervisor";
 export interface VmLogOptions {
   /** Goes on with what is added, until the VM is removed or the signal. Default false. */
   readonly follow?: boolean;
+  /** Begins so many bytes before the end of what is written. Default: at the beginning. */
+  readonly lastBytes?: number;
   /** Ends the reading, without an error. */
   readonly signal?: AbortSignal;
 }
@@ -26,13 +28,14 @@ export async function* readVmLog(
   name: VmLogName,
   options: VmLogOptions = {},
 ): AsyncGenerator<Buffer> {
-  const { follow = false, signal } = options;
+  const { follow = false, lastBytes = Number.POSITIVE_INFINITY, signal } = options;
   const { host } = vmLayout(directory, "api.sock", false);
   const path = name === "console" ? host.console : host.log;
   const file = await openLog(path);
   if (file === undefined) return;
   try {
-    let offset = await outputStart(file);
+    const { size } = await file.stat();
+    let offset = Math.max(await outputStart(file), size - lastBytes);
     // As long as it is there when what was written has been read.
     for (let isLast = !follow; signal?.aborted !== true;) {
       const { bytesRead, buffer } = await file.read(

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { homePaths } from "@virga/sandbox";
 import { readVmLog } from "@virga/vm";
+import type { VmLogName } from "@virga/vm";
 import { interruptSignal } from "../interrupt.ts";
 import { printJson } from "../output/print-json.ts";
 import { printable } from "../output/printable.ts";
@@ -43,10 +44,10 @@ export async function logsCommand(name: string, flags: LogsFlags): Promise<numbe
 }
 
 /** The end of a log. */
-async function tailOf(directory: string, log: "console" | "hypervisor"): Promise<string> {
-  let tail = Buffer.alloc(0);
-  for await (const piece of readVmLog(directory, log)) {
-    tail = Buffer.concat([tail, piece]).subarray(-MOST_BYTES);
-  }
-  return tail.toString("utf8");
+async function tailOf(directory: string, log: VmLogName): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of readVmLog(directory, log, { lastBytes: MOST_BYTES }))
+    pieces.push(piece);
+  // It may have grown meanwhile.
+  return Buffer.concat(pieces).subarray(-MOST_BYTES).toString("utf8");
 }
