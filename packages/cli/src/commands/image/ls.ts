@@ -1,4 +1,5 @@
 import { BUILT_IN_NAMES, DEBIAN, Images } from "@virga/sandbox";
+import { printJson } from "../../output/print-json.ts";
 import { printLine } from "../../output/print.ts";
 import { printable } from "../../output/printable.ts";
 import { table } from "../../output/table.ts";
@@ -12,7 +13,7 @@ const SHORT_DIGITS = 12;
 export async function imageLs(json: boolean): Promise<number> {
   const images = await new Images().list();
   if (json) {
-    printLine(JSON.stringify(images.map(imageJson), undefined, 2));
+    printJson(images.map(imageJson));
     return 0;
   }
   const rows = images.map(({ record, names }) => [

@@ -1,6 +1,7 @@
 import { Images } from "@virga/sandbox";
 import type { BuiltImage } from "@virga/sandbox";
 import { interruptSignal } from "../../interrupt.ts";
+import { printJson } from "../../output/print-json.ts";
 import { printLine } from "../../output/print.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import { setupProgress } from "../../output/setup-progress.ts";
@@ -22,9 +23,8 @@ export async function makeImage(
     const { record, built } = await make(images);
     progress.clear();
     await setup.finish();
-    const facts = json ? imageJson(await images.info(record.digest)) : undefined;
-    const text = JSON.stringify({ ...facts, built }, undefined, 2);
-    printLine(facts === undefined ? record.digest : text);
+    if (json) printJson({ ...imageJson(await images.info(record.digest)), built });
+    else printLine(record.digest);
     return 0;
   } catch (error) {
     progress.clear();

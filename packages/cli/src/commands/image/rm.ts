@@ -1,5 +1,6 @@
 import { Images } from "@virga/sandbox";
 import type { RemovedImage } from "@virga/sandbox";
+import { printJson } from "../../output/print-json.ts";
 import { printLine } from "../../output/print.ts";
 
 /** `virga image rm`: removes names, and images that have no other. The first that cannot be removed ends it. */
@@ -11,6 +12,6 @@ export async function imageRm(names: readonly string[], json: boolean): Promise<
     removed.push(one);
     if (!json) printLine(one.removed ? one.digest : name);
   }
-  if (json) printLine(JSON.stringify(removed, undefined, 2));
+  if (json) printJson(removed);
   return 0;
 }
