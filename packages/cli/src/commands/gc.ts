@@ -3,6 +3,7 @@ import { interruptSignal } from "../interrupt.ts";
 import { printJson } from "../output/print-json.ts";
 import { printError, printLine } from "../output/print.ts";
 import { printable } from "../output/printable.ts";
+import { mibText } from "../output/table-cells.ts";
 import { table } from "../output/table.ts";
 
 /** Options of `virga gc`. */
@@ -12,8 +13,6 @@ export interface GcFlags {
   readonly orphans?: true;
   readonly json?: true;
 }
-
-const MIB = 2 ** 20;
 
 /** `virga gc`: removes what nothing needs any more, or tells what that is. Exit code 1 when something is damaged. */
 export async function gcCommand(flags: GcFlags): Promise<number> {
@@ -29,7 +28,7 @@ export async function gcCommand(flags: GcFlags): Promise<number> {
     const rows = items.map(({ kind, id, bytes, reason, removed }) => [
       kind,
       printable(id),
-      `${Math.ceil(bytes / MIB)} MiB`,
+      mibText(bytes),
       removed ? "removed" : "kept",
       printable(reason),
     ]);

@@ -3,6 +3,7 @@ import { ageText } from "../output/age.ts";
 import { printJson } from "../output/print-json.ts";
 import { printLine } from "../output/print.ts";
 import { printable } from "../output/printable.ts";
+import { shortId } from "../output/table-cells.ts";
 import { table } from "../output/table.ts";
 
 /** Options of `virga ls`. */
@@ -10,9 +11,6 @@ export interface LsFlags {
   readonly json?: true;
   readonly quiet?: true;
 }
-
-/** As many characters of an id as are likely to name only one. */
-const SHORT_ID = 8;
 
 /** `virga ls`: the sandboxes there are. */
 export async function lsCommand(flags: LsFlags): Promise<number> {
@@ -22,7 +20,7 @@ export async function lsCommand(flags: LsFlags): Promise<number> {
   else {
     const rows = sandboxes.map((info) => [
       info.name ?? "-",
-      info.id.slice(0, SHORT_ID),
+      shortId(info.id),
       info.reason === null ? info.state : `${info.state} (${printable(info.reason)})`,
       printable(info.image),
       `${info.hypervisor}/${info.accelerator}`,

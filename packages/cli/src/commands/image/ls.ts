@@ -2,10 +2,10 @@ import { BUILT_IN_NAMES, DEBIAN, Images } from "@virga/sandbox";
 import { printJson } from "../../output/print-json.ts";
 import { printLine } from "../../output/print.ts";
 import { printable } from "../../output/printable.ts";
+import { mibText } from "../../output/table-cells.ts";
 import { table } from "../../output/table.ts";
 import { imageJson } from "./image-json.ts";
 
-const MIB = 2 ** 20;
 /** Digits that tell images apart. */
 const SHORT_DIGITS = 12;
 
@@ -19,7 +19,7 @@ export async function imageLs(json: boolean): Promise<number> {
   const rows = images.map(({ record, names }) => [
     printable(names.join(", ") || "-"),
     record.digest.slice("sha256:".length).slice(0, SHORT_DIGITS),
-    `${Math.ceil(record.base.bytes / MIB)} MiB`,
+    mibText(record.base.bytes),
     record.createdAt.slice(0, 16).replace("T", " "),
     printable(record.source),
   ]);
