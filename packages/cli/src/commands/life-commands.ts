@@ -12,38 +12,29 @@ interface JsonFlag {
 
 type Done = (exitCode: number) => void;
 
+/** The commands that are one call each. */
+const STATES = [
+  ["pause", "stop a sandbox; it stays in memory"],
+  ["resume", "let a sandbox go on that was paused or suspended"],
+  ["suspend", "write a sandbox to disk and free its memory; it outlives a reboot"],
+] as const;
+
 /** Adds the commands that change what a sandbox is doing, keep it and multiply it; `done` is told each one's exit code. */
 export function addLifeCommands(program: Command, done: Done): void {
-  program
-    .command("pause")
-    .description("stop a sandbox; it stays in memory")
-    .argument(...SANDBOX)
-    .option("--json", "print one JSON object")
-    .addHelpText("after", examples("virga pause web"))
-    .action(async (name: string, { json }: JsonFlag) => {
-      const { pauseCommand } = await import("./pause.ts");
-      done(await pauseCommand(name, json === true));
-    });
-  program
-    .command("resume")
-    .description("let a sandbox go on that was paused or suspended")
-    .argument(...SANDBOX)
-    .option("--json", "print one JSON object")
-    .addHelpText("after", examples("virga resume web"))
-    .action(async (name: string, { json }: JsonFlag) => {
-      const { resumeCommand } = await import("./resume.ts");
-      done(await resumeCommand(name, json === true));
-    });
-  program
-    .command("suspend")
-    .description("write a sandbox to disk and free its memory; it outlives a reboot")
-    .argument(...SANDBOX)
-    .option("--json", "print one JSON object")
-    .addHelpText("after", examples("virga suspend web"))
-    .action(async (name: string, { json }: JsonFlag) => {
-      const { suspendCommand } = await import("./suspend.ts");
-      done(await suspendCommand(name, json === true));
-    });
+  for (const [command, description] of STATES) {
+    program
+      .command(command)
+      .description(description)
+      .argument(...SANDBOX)
+      .option("--json", "print one JSON object")
+      .addHelpText("after", examples(`virga ${command} web`))
+      .action(async (name: string, { json }: JsonFlag) => {
+        const { changeState } = await import("./change-state.ts");
+        done(
+          await changeState(name, json === true, (sandbox, signal) => sandbox[command]({ signal })),
+        );
+      });
+  }
   program
     .command("fork")
     .description("make sandboxes that go on from what this one is now, and print their ids")
@@ -63,8 +54,12 @@ export function addLifeCommands(program: Command, done: Done): void {
     .option("--json", "print one JSON object")
     .addHelpText("after", examples("virga balloon web 256"))
     .action(async (name: string, mib: number, { json }: JsonFlag) => {
-      const { balloonCommand } = await import("./balloon.ts");
-      done(await balloonCommand(name, mib, json === true));
+      const { changeState } = await import("./change-state.ts");
+      done(
+        await changeState(name, json === true, (sandbox, signal) =>
+          sandbox.updateBalloon(mib, { signal }),
+        ),
+      );
     });
   addSnapshotCommands(program, done);
   program
