@@ -19,41 +19,18 @@ export interface CreateFlags extends ShapeFlags {
 
 /** `virga create`: makes a sandbox that stays, and prints its id. Ctrl-C takes it back. */
 export async function createCommand(flags: CreateFlags): Promise<number> {
-  const {
-    name,
-    snapshot,
-    image,
-    hypervisor,
-    vcpus,
-    memory,
-    disk,
-    network,
-    env,
-    balloon,
-    warm,
-    warmKeep,
-    cold,
-  } = flags;
+  const { memory, disk, warm, verbose, json, ...same } = flags;
   const sandbox = await makeSandbox(
     {
-      ...(name !== undefined && { name }),
-      ...(snapshot !== undefined && { snapshot }),
-      ...(image !== undefined && { image }),
-      ...(hypervisor !== undefined && { hypervisor }),
-      ...(vcpus !== undefined && { vcpus }),
+      ...same,
       ...(memory !== undefined && { memoryMib: memory }),
       ...(disk !== undefined && { diskMib: disk }),
-      ...(network !== undefined && { network }),
-      env,
-      ...(balloon === true && { balloon }),
       ...(warm !== undefined && { warm: ["sh", "-c", warm] }),
-      ...(warmKeep === true && { warmKeep }),
-      ...(cold === true && { cold }),
       signal: interruptSignal(),
     },
-    { verbose: flags.verbose === true },
+    verbose === true,
   );
-  if (flags.json === true) printJson(await sandbox.info());
+  if (json === true) printJson(await sandbox.info());
   else printLine(sandbox.id);
   await sandbox.disconnect();
   return 0;

@@ -5,10 +5,7 @@ import { setupProgress } from "../output/setup-progress.ts";
 import { verboseLogger } from "../output/verbose-logger.ts";
 
 /** Makes a sandbox, with the progress of what takes long on a terminal. */
-export async function makeSandbox(
-  options: SandboxOptions,
-  { verbose = false }: { readonly verbose?: boolean } = {},
-): Promise<Sandbox> {
+export async function makeSandbox(options: SandboxOptions, verbose: boolean): Promise<Sandbox> {
   const progress = new ProgressDisplay({ verbose });
   const setup = setupProgress(process.stderr);
   try {

@@ -60,7 +60,7 @@ async function run(settings: RunSettings, timings: Timings, signal: AbortSignal)
       timings,
       signal,
     },
-    { verbose },
+    verbose,
   );
   try {
     for (const { source, destination } of settings.copies) {
