@@ -1,11 +1,6 @@
-import type { Writable } from "node:stream";
-
 /** A signal that is aborted with `signal`, and when our output takes no more, such as when its reader is gone: nobody hears what a command goes on to write. */
-export function whileOutputTakes(
-  signal: AbortSignal,
-  output: Writable = process.stdout,
-): AbortSignal {
+export function whileOutputTakes(signal: AbortSignal): AbortSignal {
   const failed = new AbortController();
-  output.once("error", (error) => failed.abort(error));
+  process.stdout.once("error", (error) => failed.abort(error));
   return AbortSignal.any([signal, failed.signal]);
 }
