@@ -1,4 +1,3 @@
-import { EXIT } from "../exit-code.ts";
 import { printJson } from "../output/print-json.ts";
 import { printLine } from "../output/print.ts";
 import { reportError } from "../output/report-error.ts";
@@ -44,8 +43,5 @@ export async function execCommand(
     // Somebody who asks us to stop knows why we do.
     exitCode = stop.exitCode ?? reportError(error);
   }
-  // What nobody reads must not hold up the end that was asked for.
-  if (stop.exitCode !== undefined || exitCode === EXIT.timeLimit)
-    process.exit(stop.exitCode ?? exitCode);
-  return exitCode;
+  return stop.end(exitCode);
 }

@@ -36,10 +36,7 @@ export async function runInSandbox(settings: RunSettings): Promise<number> {
       exitCode = reportError(error);
     });
   }
-  // What nobody reads must not hold up the end that was asked for.
-  if (stop.exitCode !== undefined || exitCode === EXIT.timeLimit)
-    process.exit(stop.exitCode ?? exitCode);
-  return exitCode;
+  return stop.end(exitCode);
 }
 
 async function run(settings: RunSettings, timings: Timings, signal: AbortSignal): Promise<number> {

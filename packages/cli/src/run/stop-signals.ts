@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { signalExitCode } from "../exit-code.ts";
+import { EXIT, signalExitCode } from "../exit-code.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -24,6 +24,16 @@ export class StopSignals implements Disposable {
   /** What the process ends with; undefined when it was not asked to stop. */
   get exitCode(): number | undefined {
     return this.#heard === undefined ? undefined : signalExitCode(constants.signals[this.#heard]);
+  }
+
+  /**
+   * Gives the exit code of a command that has ended, and ends the process itself where that was asked for, or the time was up: what nobody reads must not hold
+   * that up.
+   */
+  end(exitCode: number): number {
+    if (this.exitCode !== undefined || exitCode === EXIT.timeLimit)
+      process.exit(this.exitCode ?? exitCode);
+    return exitCode;
   }
 
   /** From here on they end the process as usual. */
