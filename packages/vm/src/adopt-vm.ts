@@ -1,5 +1,5 @@
 import type { HypervisorName } from "./config/vm-config.ts";
-import { vmLayout } from "./directory.ts";
+import { recordPath } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
 import type { HypervisorDriver } from "./hypervisor/port.ts";
 import type { Logger } from "./logger.ts";
@@ -17,7 +17,7 @@ export async function adoptMachine(
     readonly logger: Logger;
   },
 ): Promise<Machine> {
-  const record = await readRecord(vmLayout(directory, "api.sock", true).record);
+  const record = await readRecord(recordPath(directory));
   if (record === undefined)
     throw new VirgaError("VM_NOT_FOUND", `VM not found: there is none in ${directory}`, {
       details: { directory },

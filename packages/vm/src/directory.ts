@@ -95,6 +95,11 @@ export interface VmLayout {
   readonly isolated: boolean;
 }
 
+/** Where a VM's directory holds its record. */
+export function recordPath(directory: string): string {
+  return join(directory, HOST_FILES.record);
+}
+
 /** Where a VM's directory tells whether the VM is paused. */
 export function pausedMark(directory: string): string {
   return join(directory, HOST_FILES.paused);
@@ -139,7 +144,7 @@ export function vmLayout(directory: string, socketName: string, isolated: boolea
   const host = runPaths(join(directory, HOST_FILES.run), socketName);
   return {
     directory,
-    record: join(directory, HOST_FILES.record),
+    record: recordPath(directory),
     lock: join(directory, HOST_FILES.lock),
     destroying: join(directory, HOST_FILES.destroying),
     paused: pausedMark(directory),

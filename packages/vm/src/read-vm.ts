@@ -1,8 +1,9 @@
-import { vmLayout } from "./directory.ts";
+import { recordPath } from "./directory.ts";
 import type { HypervisorName, RestoreMode } from "./config/vm-config.ts";
 import { isSameProcess } from "./launch/process-identity.ts";
 import type { ProcessIdentity } from "./launch/process-identity.ts";
 import { readRecord } from "./record.ts";
+import type { VmRecord } from "./record.ts";
 
 /** What a VM's record tells of it. */
 export interface VmSummary {
@@ -24,7 +25,7 @@ export interface VmSummary {
  * `VM_NOT_OURS` for a record that this version cannot read.
  */
 export async function readVm(directory: string): Promise<VmSummary | undefined> {
-  const record = await readRecord(vmLayout(directory, "api.sock", true).record);
+  const record = await readRecord(recordPath(directory));
   if (record === undefined) return undefined;
   const { build, restore } = record;
   return {
@@ -38,10 +39,10 @@ export async function readVm(directory: string): Promise<VmSummary | undefined> 
   };
 }
 
-function stateOf(record: NonNullable<Awaited<ReturnType<typeof readRecord>>>): VmSummary["state"] {
-  const { phase, process, state } = record;
-  if (phase === "creating" && process === undefined) return "creating";
-  if (process === undefined || !isSameProcess(process)) return "ended";
+function stateOf({ phase, process, state }: VmRecord): VmSummary["state"] {
+  // Before its hypervisor was spawned it is being made.
+  const isAlive = process === undefined ? phase === "creating" : isSameProcess(process);
+  if (!isAlive) return "ended";
   if (phase === "creating") return "creating";
   return state === "paused" ? "paused" : "running";
 }

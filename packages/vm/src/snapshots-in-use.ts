@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { vmLayout } from "./directory.ts";
-import { isSameProcess } from "./launch/process-identity.ts";
-import { readRecord } from "./record.ts";
+import { recordPath } from "./directory.ts";
+import { readVm } from "./read-vm.ts";
+import type { VmSummary } from "./read-vm.ts";
 import type { VmRecord } from "./record.ts";
 import { vmDirectories } from "./vm-directories.ts";
 
@@ -17,23 +17,20 @@ export async function snapshotUsers(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const users = new Map<string, string[]>();
   for (const id of await vmDirectories(directory)) {
-    const path = vmLayout(join(directory, id), "api.sock", true).record;
+    const place = join(directory, id);
     const add = (source: string): void => {
       users.set(source, [...(users.get(source) ?? []), id]);
     };
-    let record: VmRecord | undefined;
+    let vm: VmSummary | undefined;
     try {
-      record = await readRecord(path);
+      vm = await readVm(place);
     } catch {
       // Whether the VM of another version lives cannot be told: what it names is in use as long as it is there.
-      const named = await snapshotNamedIn(path);
+      const named = await snapshotNamedIn(recordPath(place));
       if (named !== undefined) add(named);
       continue;
     }
-    if (record?.restore === undefined) continue;
-    const starting = record.phase === "creating" && record.process === undefined;
-    if (!starting && (record.process === undefined || !isSameProcess(record.process))) continue;
-    add(record.restore.directory);
+    if (vm?.restore !== undefined && vm.state !== "ended") add(vm.restore.directory);
   }
   return users;
 }

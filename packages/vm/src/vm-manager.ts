@@ -7,7 +7,7 @@ import { isVmId } from "./config/ids.ts";
 import { isRecord } from "./config/value-check.ts";
 import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
 import { destroyMachine } from "./destroy-vm.ts";
-import { hasVanished, vmLayout } from "./directory.ts";
+import { hasVanished, recordPath } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
 import type { HypervisorDriver, SnapshotSource } from "./hypervisor/port.ts";
 import { identifyBuild } from "./identify-build.ts";
@@ -219,7 +219,7 @@ export class VmManager {
     const machine = this.#table.get(id);
     if (machine === undefined || machine.isBusy || machine.process.isAlive()) return;
     // A record that cannot be read is a damaged one of this VM.
-    const uuid = await readRecord(vmLayout(directory, "api.sock", true).record).then(
+    const uuid = await readRecord(recordPath(directory)).then(
       (record) => record?.uuid,
       () => machine.record.uuid,
     );
