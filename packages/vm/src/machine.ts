@@ -244,23 +244,23 @@ export class Machine {
   /** Asks the VMM for the VM's state, unless an operation of this process is about to change it. */
   async refresh(): Promise<void> {
     if (this.isBusy || !this.process.isAlive()) return;
-    try {
-      const { signal } = this.#preempt;
-      this.told((await this.control.info({ timeoutMs: FIND_OUT_MS, signal })).state);
-    } catch (error) {
-      this.logger.debug({ vm: this.id, error }, "the hypervisor does not tell the VM's state");
-      await this.#refresh();
-    }
+    if (!(await this.#ask())) await this.#refresh();
   }
 
   /** Asks the VMM once more where nobody could tell the VM's state. */
   async clarify(): Promise<void> {
-    if (this.#state !== "unknown" || !this.process.isAlive()) return;
+    if (this.#state === "unknown" && this.process.isAlive()) await this.#ask();
+  }
+
+  /** False when the VMM does not answer. */
+  async #ask(): Promise<boolean> {
     try {
       const { signal } = this.#preempt;
       this.told((await this.control.info({ timeoutMs: FIND_OUT_MS, signal })).state);
+      return true;
     } catch (error) {
-      this.logger.debug({ vm: this.id, error }, "the VM's state is unknown still");
+      this.logger.debug({ vm: this.id, error }, "the hypervisor does not tell the VM's state");
+      return false;
     }
   }
 
