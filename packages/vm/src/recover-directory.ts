@@ -4,8 +4,7 @@ import { errnoOf, isVirgaError } from "./errors.ts";
 import { removeDirectory } from "./destroy-vm.ts";
 import { removeIntents } from "./intent.ts";
 import { isSameProcess } from "./launch/process-identity.ts";
-import { stopProcess } from "./launch/stop-process.ts";
-import { watchProcess } from "./launch/vmm-process.ts";
+import { endProcess } from "./launch/stop-process.ts";
 import { tryLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
 import { readRecord } from "./record.ts";
@@ -44,19 +43,7 @@ export async function recoverDirectory(
       await removeIntents(layout.intent);
       return record.process !== undefined && isSameProcess(record.process) ? "whole" : "ended";
     }
-    if (record?.process !== undefined && isSameProcess(record.process)) {
-      const vmm = watchProcess(record.process);
-      try {
-        await stopProcess(vmm, {
-          shutdownMs: 0,
-          terminateMs: 0,
-          signal: AbortSignal.abort(),
-          logger,
-        });
-      } finally {
-        vmm.unwatch();
-      }
-    }
+    if (record?.process !== undefined) await endProcess(record.process, logger);
     await removeIntents(layout.intent);
     await removeDirectory(directory, layout.lock);
     return "removed";

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { endHelper, silentLogger } from "@virga/vm";
+import { endProcess, silentLogger } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import type { Home } from "../home.ts";
 import { networkDirectory } from "./guest-network.ts";
@@ -12,6 +12,6 @@ export async function removeNetwork(
   logger: Logger = silentLogger,
 ): Promise<void> {
   const process = await readNetworkRecord(home, id);
-  if (process !== undefined) await endHelper(process, logger);
+  if (process !== undefined) await endProcess(process, logger);
   await rm(networkDirectory(home, id), { recursive: true, force: true });
 }

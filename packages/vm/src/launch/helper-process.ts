@@ -1,10 +1,11 @@
-import { VirgaError } from "../errors.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { VirgaError, abortedError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { spawnHeld } from "./launcher.ts";
 import { logTail } from "./log-tail.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
-import { stopProcess } from "./stop-process.ts";
-import { watchChild, watchProcess } from "./vmm-process.ts";
+import { endProcess } from "./stop-process.ts";
+import { watchChild } from "./vmm-process.ts";
 
 /** A process beside a VMM that its VM needs: in this process's own namespaces. */
 export interface HelperOptions {
@@ -46,37 +47,18 @@ export async function startHelper(options: HelperOptions): Promise<void> {
     await held.go(Math.max(1, Math.ceil(deadline - performance.now())), signal);
     while (!options.isReady()) {
       if (!helper.isAlive()) throw await endedEarly(argv[0], logPath);
-      if (signal?.aborted === true) {
-        throw new VirgaError("ABORTED", `Aborted: starting ${argv[0]}`, { cause: signal.reason });
-      }
+      if (signal?.aborted === true) throw abortedError(`starting ${argv[0]}`, signal);
       if (performance.now() > deadline) {
         throw new VirgaError("TIMEOUT", `${argv[0]} did not serve within ${timeoutMs} ms`, {
           details: { program: argv[0], timeoutMs },
         });
       }
       // oxlint-disable-next-line no-await-in-loop
-      await new Promise((resolve) => {
-        setTimeout(resolve, POLL_MS);
-      });
+      await sleep(POLL_MS);
     }
   } catch (error) {
-    await endHelper(held.identity, logger);
+    await endProcess(held.identity, logger);
     throw error;
-  }
-}
-
-/** Ends a helper that this process or another one started, unless its pid is another process's by now. Resolves when it is gone. */
-export async function endHelper(identity: ProcessIdentity, logger: Logger): Promise<void> {
-  const helper = watchProcess(identity);
-  try {
-    await stopProcess(helper, {
-      shutdownMs: 0,
-      terminateMs: 0,
-      signal: AbortSignal.abort(),
-      logger,
-    });
-  } finally {
-    helper.unwatch();
   }
 }
 

@@ -1,6 +1,7 @@
 import { VirgaError, errorText } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { endsWithin } from "./vmm-process.ts";
+import type { ProcessIdentity } from "./process-identity.ts";
+import { endsWithin, watchProcess } from "./vmm-process.ts";
 import type { VmmProcess } from "./vmm-process.ts";
 
 /** How long a process has for each way of ending. */
@@ -57,4 +58,19 @@ export async function stopProcess(vmm: VmmProcess, options: StopOptions): Promis
       hint: "It hangs in the kernel; the VM stays listed as failed.",
     },
   );
+}
+
+/** Ends a process at once that this process or another one started, unless its pid is another process's by now. Resolves when it is gone. */
+export async function endProcess(identity: ProcessIdentity, logger: Logger): Promise<void> {
+  const process = watchProcess(identity);
+  try {
+    await stopProcess(process, {
+      shutdownMs: 0,
+      terminateMs: 0,
+      signal: AbortSignal.abort(),
+      logger,
+    });
+  } finally {
+    process.unwatch();
+  }
 }
