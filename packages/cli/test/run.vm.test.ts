@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readFile, readdir, writeFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { makePlace, prerequisite, qemuMissing, removePlace, settledLeaks } from "@virga/testkit";
+import { makePlace, pythonMissing, qemuMissing, removePlace, settledLeaks } from "@virga/testkit";
 import { identifyProcess } from "@virga/vm";
 import { endOf, testVirga } from "./test-virga.ts";
 import type { TestVirga } from "./test-virga.ts";
@@ -265,9 +265,7 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     await leavesNothing();
   });
 
-  const noPython =
-    spawnSync("python3", ["--version"]).error === undefined ? undefined : "not found";
-  const skip = prerequisite("python3", noPython);
+  const skip = pythonMissing();
   test("-it is a real terminal: size, resize, Ctrl-C, restored afterwards", { skip }, async () => {
     const helper = new URL("terminal-user.py", import.meta.url).pathname;
     const words = [...virga.argv, ...run("-it", "--", "sh", "-i")];

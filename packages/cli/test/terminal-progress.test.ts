@@ -4,15 +4,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { imageToolsMissing, prerequisite, useTemporaryDirectory } from "@virga/testkit";
+import { imageToolsMissing, pythonMissing, useTemporaryDirectory } from "@virga/testkit";
 
 const COLUMNS = 60;
 const helper = fileURLToPath(new URL("terminal-record.py", import.meta.url));
 const program = fileURLToPath(new URL("show-progress.ts", import.meta.url));
 const command = [process.execPath, "--conditions=virga-source", "--no-warnings", program] as const;
 
-const noPython = spawnSync("python3", ["--version"]).error === undefined ? undefined : "not found";
-const skip = prerequisite("python3", noPython);
+const skip = pythonMissing();
 
 /** Everything that was ever written, and the lines that stand on the terminal in the end. */
 function onTerminal(

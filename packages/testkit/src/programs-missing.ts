@@ -9,3 +9,9 @@ export function imageToolsMissing(...programs: readonly string[]): false | strin
   const why = missing.length === 0 ? undefined : `there is no ${missing.join(", ")}`;
   return prerequisite("image tools", why);
 }
+
+/** Why what needs python3 cannot be tested here, as a test's `skip`; `false` when it can. */
+export function pythonMissing(): false | string {
+  const isThere = spawnSync("python3", ["--version"]).status === 0;
+  return prerequisite("python3", isThere ? undefined : "python3 is not installed");
+}

@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { prerequisite } from "./prerequisite.ts";
 
 /** Prints the files that `python3 -` needs for what the script imports, one on each line. */
 const LIST_FILES = `
@@ -10,12 +9,6 @@ print(sys.executable)
 for module in list(sys.modules.values()):
     if getattr(module, "__file__", None): print(module.__file__)
 print(os.path.dirname(encodings.__file__))`;
-
-/** Why the python3 of this machine cannot be put into an image, as a test's `skip`; `false` when it can. */
-export function pythonMissing(): false | string {
-  const isThere = spawnSync("python3", ["--version"]).status === 0;
-  return prerequisite("python3", isThere ? undefined : "python3 is not installed");
-}
 
 /** Copies this machine's python3 into a directory that an image can be made of, with the little of its library that `math`, `struct` and `zlib` need. */
 export function pythonTree(directory: string): void {
