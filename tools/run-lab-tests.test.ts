@@ -1,22 +1,12 @@
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
+import { useVariable } from "@virga/testkit";
 import { runLabTests, type LabMachine, type LabPass } from "./run-lab-tests.ts";
 import { summary } from "./test-totals.ts";
 
 const cloudHypervisor: LabPass = { driver: "cloud-hypervisor", kernel: "6.12" };
 const both: readonly LabPass[] = [cloudHypervisor, { driver: "qemu", kernel: "6.12" }];
 const files = ["packages/vm/test/some.lab.test.ts"];
-
-/** Sets variables of the environment until the test ends; undefined removes one. */
-function useEnvironment(t: TestContext, variables: Record<string, string | undefined>): void {
-  const before = { ...process.env };
-  t.after(() => {
-    process.env = before;
-  });
-  process.env = { ...before, ...variables };
-  for (const [name, value] of Object.entries(variables))
-    if (value === undefined) delete process.env[name];
-}
 
 /** Runs passes of which none can start, and gives what the run prints in the end. */
 async function summaryOn(machine: LabMachine, passes: readonly LabPass[]): Promise<string> {
@@ -29,7 +19,8 @@ async function summaryOn(machine: LabMachine, passes: readonly LabPass[]): Promi
 }
 
 test("without Cloud Hypervisor the summary says that it was not tested, and why", async (t) => {
-  useEnvironment(t, { VIRGA_REQUIRE: undefined, VIRGA_CLOUD_HYPERVISOR: undefined });
+  useVariable(t, "VIRGA_REQUIRE", undefined);
+  useVariable(t, "VIRGA_CLOUD_HYPERVISOR", undefined);
   const machine: LabMachine = { missing: () => undefined, find: () => undefined };
   assert.equal(
     await summaryOn(machine, [cloudHypervisor]),
@@ -39,7 +30,7 @@ test("without Cloud Hypervisor the summary says that it was not tested, and why"
 });
 
 test("without the lab every pass is named as skipped, with what to install", async (t) => {
-  useEnvironment(t, { VIRGA_REQUIRE: undefined });
+  useVariable(t, "VIRGA_REQUIRE", undefined);
   const machine: LabMachine = {
     missing: () => "the lab needs cpio: as root, apt-get install cpio",
     find: (program) => `/bin/${program}`,
@@ -51,7 +42,8 @@ test("without the lab every pass is named as skipped, with what to install", asy
 });
 
 test("where it is required, its absence is a failure", async (t) => {
-  useEnvironment(t, { VIRGA_REQUIRE: "cloud-hypervisor", VIRGA_CLOUD_HYPERVISOR: undefined });
+  useVariable(t, "VIRGA_REQUIRE", "cloud-hypervisor");
+  useVariable(t, "VIRGA_CLOUD_HYPERVISOR", undefined);
   const machine: LabMachine = { missing: () => undefined, find: () => undefined };
   await assert.rejects(
     summaryOn(machine, [cloudHypervisor]),

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { useTemporaryDirectory } from "@virga/testkit";
+import { useTemporaryDirectory, useVariable } from "@virga/testkit";
 import { virgaCommand } from "@virga/vm";
 import { runProgram } from "../src/program.ts";
 
@@ -38,12 +38,7 @@ async function runHere(t: TestContext, args: readonly string[]) {
 
 /** An empty state directory for what runs in this process. */
 async function useHome(t: TestContext): Promise<void> {
-  const before = process.env["VIRGA_HOME"];
-  process.env["VIRGA_HOME"] = join(await useTemporaryDirectory(t), "home");
-  t.after(() => {
-    if (before === undefined) delete process.env["VIRGA_HOME"];
-    else process.env["VIRGA_HOME"] = before;
-  });
+  useVariable(t, "VIRGA_HOME", join(await useTemporaryDirectory(t), "home"));
 }
 
 test("where there is nothing, lists are empty and nothing is removed", async (t) => {

@@ -21,7 +21,7 @@ export { imageToolsMissing, pythonMissing } from "./programs-missing.ts";
 export { pythonTree } from "./python-tree.ts";
 export { runKillChild } from "./run-kill-child.ts";
 export { prerequisite } from "./prerequisite.ts";
-export { usePathPrograms, useTemporaryDirectory } from "./temporary.ts";
+export { usePathPrograms, useTemporaryDirectory, useVariable } from "./temporary.ts";
 export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";
 export type { ConformanceSubject } from "./conformance/conformance-subject.ts";
 export { askFakeGuest, fakeGuestProbe } from "./conformance/fake-guest-probe.ts";

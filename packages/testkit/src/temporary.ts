@@ -10,6 +10,18 @@ export async function useTemporaryDirectory(context: TestContext): Promise<strin
   return directory;
 }
 
+/** Sets a variable of this process's environment until the test ends; undefined removes it. For test files that run one test at a time. */
+export function useVariable(context: TestContext, name: string, value: string | undefined): void {
+  const before = process.env[name];
+  setVariable(name, value);
+  context.after(() => setVariable(name, before));
+}
+
+function setVariable(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name];
+  else process.env[name] = value;
+}
+
 /**
  * Puts shell scripts first on this process's PATH until the test ends, in place of the system's programs of these names. Gives their folder.
  * For test files that run one test at a time, as node's runner does.
@@ -24,10 +36,6 @@ export async function usePathPrograms(
   for (const [name, script] of Object.entries(scripts)) {
     await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
-  const before = process.env["PATH"];
-  process.env["PATH"] = [folder, before].join(delimiter);
-  context.after(() => {
-    process.env["PATH"] = before;
-  });
+  useVariable(context, "PATH", [folder, process.env["PATH"]].join(delimiter));
   return folder;
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { testProgram, type TestPlace } from "@virga/testkit";
+import { testProgram, useVariable, type TestPlace } from "@virga/testkit";
 import type { HypervisorDriver } from "../src/hypervisor/port.ts";
 import type { ProbeOptions } from "../src/probe/probe-hypervisors.ts";
 
@@ -18,14 +18,4 @@ export async function kvmMachine(
   const launcher = await testProgram("launcher");
   const cacheDirectory = join(place.scratch, "verdicts");
   return { drivers, launcher, cacheDirectory, kvmDevice, trialMs: 60_000, trialBootMs: 200 };
-}
-
-/** Sets a variable of the environment until the test ends. */
-export function useVariable(t: TestContext, name: string, value: string): void {
-  const before = process.env[name];
-  process.env[name] = value;
-  t.after(() => {
-    if (before === undefined) delete process.env[name];
-    else process.env[name] = before;
-  });
 }

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fakeHypervisor, withLeakCheck } from "@virga/testkit";
+import { fakeHypervisor, useVariable, withLeakCheck } from "@virga/testkit";
 import { cloudHypervisorDriver } from "../src/hypervisor/cloud-hypervisor/driver.ts";
 import { qemuDriver } from "../src/hypervisor/qemu/driver.ts";
 import { chooseHypervisor, probeHypervisors } from "../src/probe/probe-hypervisors.ts";
-import { kvmMachine, useVariable } from "./hanging-kvm.ts";
+import { kvmMachine } from "./hanging-kvm.ts";
 
 const HANGS = "KVM is not usable: a guest did not finish its boot within 200 ms (it hangs)";
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { hangingKernel, qemuMissing, withLeakCheck } from "@virga/testkit";
+import { hangingKernel, qemuMissing, useVariable, withLeakCheck } from "@virga/testkit";
 import { findHypervisor } from "../src/config/defaults.ts";
 import { qemuDriver } from "../src/hypervisor/qemu/driver.ts";
 import { chooseHypervisor, probeHypervisors } from "../src/probe/probe-hypervisors.ts";
-import { kvmMachine, useVariable } from "./hanging-kvm.ts";
+import { kvmMachine } from "./hanging-kvm.ts";
 
 test(
   "a real guest that stands still in its boot shows a KVM that hangs",
