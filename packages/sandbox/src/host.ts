@@ -12,7 +12,7 @@ import { homePaths, openHome } from "./home.ts";
 import type { Home } from "./home.ts";
 import { probeMachine } from "./probe-machine.ts";
 import type { OnProgress } from "./progress.ts";
-import { recoverOwned } from "./recover-owned.ts";
+import { recoverOwned } from "./owners/recover-owned.ts";
 import { recoverSandboxes } from "./life/recover-sandboxes.ts";
 import type { ReadyAssets } from "./setup/ready-cache.ts";
 import type { SetupEvent } from "./setup/setup-options.ts";

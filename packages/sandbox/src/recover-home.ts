@@ -5,9 +5,9 @@ import { homePaths, openHome } from "./home.ts";
 import type { Home } from "./home.ts";
 import { lightTools } from "./life/access.ts";
 import { recoverSandboxes } from "./life/recover-sandboxes.ts";
-import { deadOwners } from "./owner-record.ts";
+import { deadOwners } from "./owners/owner-record.ts";
 import { recoverSnapshots } from "./snapshots/recover-snapshots.ts";
-import { recoverOwned } from "./recover-owned.ts";
+import { recoverOwned } from "./owners/recover-owned.ts";
 
 /**
  * Removes what processes left that died, and settles the sandboxes they were at work on, for whoever makes no VM himself; `Host.open` does it too. Where there is

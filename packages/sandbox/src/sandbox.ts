@@ -14,7 +14,7 @@ import type { SandboxAttachOptions } from "./commands/guest-commands.ts";
 import type { RunOptions, RunResult, SpawnOptions } from "./commands/run-options.ts";
 import type { SandboxProcess } from "./commands/sandbox-process.ts";
 import type { SandboxTerminal, TerminalOptions } from "./commands/sandbox-terminal.ts";
-import { checkCopy, copyInto } from "./copy-into.ts";
+import { checkCopy, copyInto } from "./commands/copy-into.ts";
 import { openAccess } from "./life/access.ts";
 import type { Access, AccessOptions } from "./life/access.ts";
 import { balloonSandbox } from "./life/balloon-sandbox.ts";
@@ -34,11 +34,11 @@ import { stateError } from "./life/sandbox-state.ts";
 import { suspendSandbox } from "./life/suspend-sandbox.ts";
 import { takeSnapshot } from "./life/take-snapshot.ts";
 import type { TakeSnapshotOptions } from "./life/take-snapshot.ts";
-import type { SandboxOptions } from "./sandbox-options.ts";
+import type { SandboxOptions } from "./life/sandbox-options.ts";
 import { snapshotInfo } from "./snapshots/snapshot-info.ts";
 import type { SnapshotInfo } from "./snapshots/snapshot-info.ts";
 import { Timings } from "./timings.ts";
-import { destroyedError, isAborted, isLoss } from "./vm-death.ts";
+import { destroyedError, isAborted, isLoss } from "./guest/vm-death.ts";
 
 interface SandboxParts {
   readonly access: Access;

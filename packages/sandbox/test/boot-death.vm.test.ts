@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { qemuMissing, withLeakCheck } from "@virga/testkit";
-import { bootGuest } from "../src/boot-guest.ts";
+import { bootGuest } from "../src/guest/boot-guest.ts";
 import { findImage } from "../src/images/image.ts";
 import { planTemplate } from "../src/templates/template-plan.ts";
 import { Timings } from "../src/timings.ts";

@@ -9,9 +9,9 @@ import type { TestPlace } from "@virga/testkit";
 import { Timings, findImage } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
 import type { HypervisorName, VmConfig } from "@virga/vm";
-import { bootGuest } from "../src/boot-guest.ts";
-import type { Guest } from "../src/boot-guest.ts";
-import { agentOf, identityOf } from "../src/guest-agent.ts";
+import { bootGuest } from "../src/guest/boot-guest.ts";
+import type { Guest } from "../src/guest/boot-guest.ts";
+import { agentOf, identityOf } from "../src/guest/guest-agent.ts";
 import { planTemplate } from "../src/templates/template-plan.ts";
 import { testHost } from "./test-host.ts";
 

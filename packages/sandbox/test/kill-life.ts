@@ -5,7 +5,7 @@ import type { Host } from "@virga/sandbox";
 import { askFakeGuest, runKillChild } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import type { HypervisorName } from "@virga/vm";
-import { agentOf } from "../src/guest-agent.ts";
+import { agentOf } from "../src/guest/guest-agent.ts";
 import type { Access } from "../src/life/access.ts";
 import { findVm } from "../src/life/find-vm.ts";
 import { verifySnapshot } from "../src/snapshots/snapshot-hashes.ts";

@@ -15,7 +15,7 @@ import {
 } from "@virga/vm";
 import { findImage } from "../src/images/image.ts";
 import { ImageStore } from "../src/images/image-store.ts";
-import { ownVm } from "../src/owner-record.ts";
+import { ownVm } from "../src/owners/owner-record.ts";
 import { TemplateStore } from "../src/templates/template-store.ts";
 import type { TemplateParts } from "../src/templates/template-key.ts";
 import { buildText, digestOf } from "./image-stores.ts";

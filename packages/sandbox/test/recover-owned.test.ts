@@ -7,8 +7,8 @@ import type { TestPlace } from "@virga/testkit";
 import { Images, doctor, recoverHome } from "@virga/sandbox";
 import type { Home } from "@virga/sandbox";
 import { VmManager, identifyProcess, qemuDriver, silentLogger, tryLock } from "@virga/vm";
-import { ownVm } from "../src/owner-record.ts";
-import { recoverOwned } from "../src/recover-owned.ts";
+import { ownVm } from "../src/owners/owner-record.ts";
+import { recoverOwned } from "../src/owners/recover-owned.ts";
 import { upperPath } from "../src/sandbox-disks.ts";
 import { testHome } from "./test-host.ts";
 

@@ -9,8 +9,8 @@ import type {
   ProcessTarget,
 } from "@virga/guest";
 import type { Logger } from "@virga/vm";
-import { explainStart } from "../explain-start.ts";
-import { withImageDefaults } from "../image-defaults.ts";
+import { explainStart } from "./explain-start.ts";
+import { withImageDefaults } from "./image-defaults.ts";
 import type { Image } from "../images/image.ts";
 import { forwardPort } from "./forward-port.ts";
 import type { ForwardOptions, PortForward } from "./forward-port.ts";

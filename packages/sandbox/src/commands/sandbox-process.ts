@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { GuestExit, GuestProcess } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
-import { pumpInput } from "../pump-input.ts";
+import { pumpInput } from "./pump-input.ts";
 import { CommandError } from "./command-error.ts";
 import { lateReadable, lateWritable } from "./late-streams.ts";
 import { outputLines } from "./output-lines.ts";

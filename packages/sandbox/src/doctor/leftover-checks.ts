@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, isVirgaError, readVm, virgaCommand } from "@virga/vm";
 import type { Home } from "../home.ts";
-import { deadOwners, unreadableOwners } from "../owner-record.ts";
+import { deadOwners, unreadableOwners } from "../owners/owner-record.ts";
 import type { CheckDefinition } from "./check.ts";
 
 const leftovers: CheckDefinition = {

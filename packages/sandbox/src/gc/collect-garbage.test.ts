@@ -12,7 +12,7 @@ import { recordVm, testState } from "../../test/test-vms.ts";
 import type { Home } from "../home.ts";
 import { imagePaths } from "../images/image-paths.ts";
 import { ImageStore } from "../images/image-store.ts";
-import { ownVm } from "../owner-record.ts";
+import { ownVm } from "../owners/owner-record.ts";
 import { upperPath } from "../sandbox-disks.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { writeHashes } from "../snapshots/snapshot-hashes.ts";

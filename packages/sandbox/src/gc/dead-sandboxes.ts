@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { SandboxRow } from "../catalog/rows.ts";
-import { isDeadOwner } from "../owner-alive.ts";
-import { deadOwners } from "../owner-record.ts";
+import { isDeadOwner } from "../owners/owner-alive.ts";
+import { deadOwners } from "../owners/owner-record.ts";
 import { isFree } from "../life/recover-sandboxes.ts";
 import { recoverHome } from "../recover-home.ts";
 import { upperPath } from "../sandbox-disks.ts";

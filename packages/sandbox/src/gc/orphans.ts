@@ -4,7 +4,7 @@ import type { Home } from "../home.ts";
 import { removeNetwork } from "../network/remove-network.ts";
 import { removeUpper } from "../sandbox-disks.ts";
 import { isSandboxId } from "../sandbox-id.ts";
-import { ownedIds } from "../owner-record.ts";
+import { ownedIds } from "../owners/owner-record.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { whoNeedsSnapshot } from "../snapshots/references.ts";
 import { dropSnapshot } from "../snapshots/remove-snapshot.ts";

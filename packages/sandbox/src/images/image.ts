@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { VirgaError, abortedError, virgaCommand } from "@virga/vm";
-import { DEFAULT_GUEST_PATH } from "../explain-start.ts";
+import { DEFAULT_GUEST_PATH } from "../commands/explain-start.ts";
 
 /** A read-only root file system and what a command in it starts with. */
 export interface Image {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idOf, sandboxRow, snapshotRow } from "../../test/test-rows.ts";
 import { testState } from "../../test/test-vms.ts";
-import { thisOwner } from "../owner-alive.ts";
+import { thisOwner } from "../owners/owner-alive.ts";
 import { openAccess } from "./access.ts";
 
 test("whoever opens access finds nothing that died with its process", async (t) => {

@@ -1,11 +1,11 @@
 import { VirgaError } from "@virga/vm";
 import type { SandboxRow, SandboxSpec, SnapshotRow } from "../catalog/rows.ts";
-import { agentOf, newMachineId } from "../guest-agent.ts";
+import { agentOf, newMachineId } from "../guest/guest-agent.ts";
 import type { Host } from "../host.ts";
 import { clonedUpper, upperPath } from "../sandbox-disks.ts";
 import { snapshotPaths } from "../snapshots/snapshot-paths.ts";
 import { newSandboxId } from "../sandbox-id.ts";
-import type { SandboxOptions } from "../sandbox-options.ts";
+import type { SandboxOptions } from "./sandbox-options.ts";
 import type { Timings } from "../timings.ts";
 import { makeSandbox, newRow } from "./make-sandbox.ts";
 import type { MadeSandbox } from "./make-sandbox.ts";

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { silentLogger } from "@virga/vm";
 import { idOf, sandboxRow } from "../../test/test-rows.ts";
 import { testState } from "../../test/test-vms.ts";
-import { ownVm } from "../owner-record.ts";
+import { ownVm } from "../owners/owner-record.ts";
 import { upperPath } from "../sandbox-disks.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { Sandbox } from "../sandbox.ts";

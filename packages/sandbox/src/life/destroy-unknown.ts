@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ownedIds } from "../owner-record.ts";
+import { ownedIds } from "../owners/owner-record.ts";
 import { upperPath } from "../sandbox-disks.ts";
 import { isSandboxId } from "../sandbox-id.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";

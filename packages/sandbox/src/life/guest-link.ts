@@ -3,7 +3,7 @@ import { VirgaError } from "@virga/vm";
 import type { Vm } from "@virga/vm";
 import type { SandboxRow } from "../catalog/rows.ts";
 import { lockSandbox } from "../sandbox-lock.ts";
-import { deathOf, destroyedError, explainLoss, isLoss } from "../vm-death.ts";
+import { deathOf, destroyedError, explainLoss, isLoss } from "../guest/vm-death.ts";
 import { findVm } from "./find-vm.ts";
 import type { LifeTools } from "./life-tools.ts";
 import { settledState, stateError } from "./sandbox-state.ts";

@@ -1,14 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { errorText, tryLock } from "@virga/vm";
 import type { HeldLock } from "@virga/vm";
-import type { Guest } from "../boot-guest.ts";
+import type { Guest } from "../guest/boot-guest.ts";
 import type { SandboxRow, SandboxSpec } from "../catalog/rows.ts";
-import { tellWhoItIs } from "../guest-agent.ts";
+import { tellWhoItIs } from "../guest/guest-agent.ts";
 import type { Host } from "../host.ts";
-import { thisOwner } from "../owner-alive.ts";
+import { thisOwner } from "../owners/owner-alive.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import type { Timings } from "../timings.ts";
-import { destroyedError, whileAlive } from "../vm-death.ts";
+import { destroyedError, whileAlive } from "../guest/vm-death.ts";
 import { endVm } from "./end-vm.ts";
 import { LifeOperation } from "./life-operation.ts";
 import { removeSandbox } from "./remove-sandbox.ts";

@@ -1,4 +1,4 @@
-import { agentOf } from "../guest-agent.ts";
+import { agentOf } from "../guest/guest-agent.ts";
 import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
 

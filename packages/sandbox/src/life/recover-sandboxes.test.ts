@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { silentLogger } from "@virga/vm";
 import { idOf, sandboxRow } from "../../test/test-rows.ts";
 import { testState } from "../../test/test-vms.ts";
-import { thisOwner } from "../owner-alive.ts";
+import { thisOwner } from "../owners/owner-alive.ts";
 import { lightTools } from "./access.ts";
 import { recoverSandboxes } from "./recover-sandboxes.ts";
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { errorText } from "@virga/vm";
 import type { SandboxRow } from "../catalog/rows.ts";
-import { isDeadOwner } from "../owner-alive.ts";
+import { isDeadOwner } from "../owners/owner-alive.ts";
 import { isLocked, sandboxPaths, tryLockSandbox } from "../sandbox-lock.ts";
 import { destroySandbox } from "./destroy-sandbox.ts";
 import type { LifeTools } from "./life-tools.ts";

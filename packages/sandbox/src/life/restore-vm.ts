@@ -1,6 +1,6 @@
 import { readSnapshot } from "@virga/vm";
 import type { Vm, VmConfig } from "@virga/vm";
-import { serveNetwork } from "../boot-guest.ts";
+import { serveNetwork } from "../guest/boot-guest.ts";
 import type { SandboxSpec } from "../catalog/rows.ts";
 import type { Host } from "../host.ts";
 import { findImage } from "../images/image.ts";

@@ -1,12 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Vm } from "@virga/vm";
-import { agentOf, tellWhoItIs } from "../guest-agent.ts";
+import { agentOf, tellWhoItIs } from "../guest/guest-agent.ts";
 import type { SandboxIntent, SandboxRow } from "../catalog/rows.ts";
 import { namesIn } from "../names-in.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { dropSnapshot } from "../snapshots/remove-snapshot.ts";
-import { destroyedError } from "../vm-death.ts";
+import { destroyedError } from "../guest/vm-death.ts";
 import { endVm } from "./end-vm.ts";
 import { findVm } from "./find-vm.ts";
 import type { LifeTools } from "./life-tools.ts";

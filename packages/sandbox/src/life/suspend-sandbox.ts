@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { agentOf } from "../guest-agent.ts";
+import { agentOf } from "../guest/guest-agent.ts";
 import { upperPath } from "../sandbox-disks.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { syncPath } from "../setup/publish.ts";

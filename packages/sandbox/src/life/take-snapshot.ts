@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { copySparse } from "@virga/vm";
 import type { SnapshotRow } from "../catalog/rows.ts";
-import { agentOf } from "../guest-agent.ts";
+import { agentOf } from "../guest/guest-agent.ts";
 import { upperPath } from "../sandbox-disks.ts";
 import { newSandboxId } from "../sandbox-id.ts";
 import { syncPath } from "../setup/publish.ts";

@@ -2,7 +2,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProcessIdentity } from "@virga/vm";
 import type { Home } from "../home.ts";
-import { isProcessIdentity } from "../is-process-identity.ts";
+import { isProcessIdentity } from "../owners/is-process-identity.ts";
 import { networkDirectory } from "./guest-network.ts";
 
 const FORMAT = 1;

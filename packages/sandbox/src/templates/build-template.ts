@@ -1,4 +1,4 @@
-import { bootGuest } from "../boot-guest.ts";
+import { bootGuest } from "../guest/boot-guest.ts";
 import type { Host } from "../host.ts";
 import { disksOf, freshUpper } from "../sandbox-disks.ts";
 import { networkCard } from "../network/guest-network.ts";
@@ -8,7 +8,7 @@ import { writeHashes } from "../snapshots/snapshot-hashes.ts";
 import { upperOf } from "./template-paths.ts";
 import { warmUp } from "./warm-up.ts";
 import type { TemplatePlan } from "./template-plan.ts";
-import { ownVm } from "../owner-record.ts";
+import { ownVm } from "../owners/owner-record.ts";
 import { newSandboxId } from "../sandbox-id.ts";
 import type { Timings } from "../timings.ts";
 

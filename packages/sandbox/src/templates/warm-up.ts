@@ -2,7 +2,7 @@ import type { AgentClient } from "@virga/guest";
 import { VirgaError } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { GuestCommands } from "../commands/guest-commands.ts";
-import { identityOf } from "../guest-agent.ts";
+import { identityOf } from "../guest/guest-agent.ts";
 import type { Image } from "../images/image.ts";
 
 /** Where a guest sees the processes of users, in groups of their own. */

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { VirgaError } from "@virga/vm";
 import type { Vm, VmConfig } from "@virga/vm";
 import { bootGuest } from "./boot-guest.ts";
-import type { Host } from "./host.ts";
-import { Timings } from "./timings.ts";
+import type { Host } from "../host.ts";
+import { Timings } from "../timings.ts";
 
 type Boot = "hung" | "dead";
 

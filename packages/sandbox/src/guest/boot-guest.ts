@@ -1,8 +1,8 @@
 import type { AgentClient } from "@virga/guest";
 import type { Vm, VmConfig } from "@virga/vm";
 import { agentOf, awaitAgent, isSilent, readyTimeoutMs } from "./guest-agent.ts";
-import type { Host } from "./host.ts";
-import type { Timings } from "./timings.ts";
+import type { Host } from "../host.ts";
+import type { Timings } from "../timings.ts";
 import { explainLoss } from "./vm-death.ts";
 
 /** A VM whose agent answers. */
@@ -50,7 +50,7 @@ export async function serveNetwork(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (config.network?.socket === undefined) return;
-  const { startNetwork } = await import("./network/start-network.ts");
+  const { startNetwork } = await import("../network/start-network.ts");
   const { home, assets, logger } = host;
   await startNetwork({ home, id: config.sandboxId, assets, logger, signal });
 }

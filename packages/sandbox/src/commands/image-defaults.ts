@@ -1,5 +1,5 @@
 import type { ExecOptions } from "@virga/guest";
-import type { Image } from "./images/image.ts";
+import type { Image } from "../images/image.ts";
 
 /** How to start a command in an image: as its user in its directory, where the options name no other. */
 export function withImageDefaults(

@@ -1,10 +1,10 @@
 import { errorText } from "@virga/vm";
 import type { Logger, VmManager } from "@virga/vm";
-import type { Home } from "./home.ts";
+import type { Home } from "../home.ts";
 import { deadOwners, forgetOwner } from "./owner-record.ts";
 import type { OwnerRecord } from "./owner-record.ts";
-import { removeNetwork } from "./network/remove-network.ts";
-import { removeUpper } from "./sandbox-disks.ts";
+import { removeNetwork } from "../network/remove-network.ts";
+import { removeUpper } from "../sandbox-disks.ts";
 
 /** What recovery works on. */
 export interface RecoverOptions {

@@ -1,13 +1,13 @@
 import { unknownOptions } from "@virga/guest";
 import { VirgaError, machineLimits } from "@virga/vm";
 import type { HypervisorName, Logger } from "@virga/vm";
-import type { Host } from "./host.ts";
-import { BUILT_IN_NAMES, DEFAULT_IMAGE } from "./images/image.ts";
-import type { NetworkChoice } from "./network/guest-network.ts";
-import type { OnProgress } from "./progress.ts";
-import type { SetupEvent } from "./setup/setup-options.ts";
-import type { WarmUp } from "./templates/warm-up.ts";
-import type { Timings } from "./timings.ts";
+import type { Host } from "../host.ts";
+import { BUILT_IN_NAMES, DEFAULT_IMAGE } from "../images/image.ts";
+import type { NetworkChoice } from "../network/guest-network.ts";
+import type { OnProgress } from "../progress.ts";
+import type { SetupEvent } from "../setup/setup-options.ts";
+import type { WarmUp } from "../templates/warm-up.ts";
+import type { Timings } from "../timings.ts";
 
 /** What the built-in image boots with; with less its kernel gives up. */
 const MIN_MEMORY_MIB = 96;

@@ -3,8 +3,8 @@ import { AgentClient, isGuestError } from "@virga/guest";
 import type { GuestInit } from "@virga/guest";
 import { VirgaError, isVirgaError } from "@virga/vm";
 import type { Logger, Vm } from "@virga/vm";
-import { guestNetwork } from "./network/guest-network.ts";
-import type { NetworkChoice } from "./network/guest-network.ts";
+import { guestNetwork } from "../network/guest-network.ts";
+import type { NetworkChoice } from "../network/guest-network.ts";
 import { whileAlive } from "./vm-death.ts";
 
 /** Milliseconds a guest may take until its agent answers. */

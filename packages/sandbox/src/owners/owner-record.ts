@@ -2,9 +2,9 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isVmId } from "@virga/vm";
 import type { ProcessIdentity } from "@virga/vm";
-import type { Home } from "./home.ts";
+import type { Home } from "../home.ts";
 import { isProcessIdentity } from "./is-process-identity.ts";
-import { namesIn } from "./names-in.ts";
+import { namesIn } from "../names-in.ts";
 import { isDeadOwner, thisOwner } from "./owner-alive.ts";
 
 const FORMAT = 1;

@@ -3,7 +3,7 @@ import { readFile, readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { useTemporaryDirectory } from "@virga/testkit";
-import { homePaths, openHome } from "./home.ts";
+import { homePaths, openHome } from "../home.ts";
 import { deadOwners, forgetOwner, ownVm } from "./owner-record.ts";
 import type { OwnerRecord } from "./owner-record.ts";
 

@@ -1,15 +1,15 @@
 import { isVirgaError } from "@virga/vm";
 import type { VmConfig } from "@virga/vm";
-import { bootGuest, serveNetwork } from "./boot-guest.ts";
-import type { Guest } from "./boot-guest.ts";
-import { agentOf } from "./guest-agent.ts";
-import type { Host } from "./host.ts";
-import { networkCard } from "./network/guest-network.ts";
-import { clonedUpper, disksOf, freshUpper, upperPath } from "./sandbox-disks.ts";
-import { buildTemplate } from "./templates/build-template.ts";
-import type { TemplatePlan } from "./templates/template-plan.ts";
-import type { TemplateUse } from "./templates/template-store.ts";
-import { Timings } from "./timings.ts";
+import { bootGuest, serveNetwork } from "../guest/boot-guest.ts";
+import type { Guest } from "../guest/boot-guest.ts";
+import { agentOf } from "../guest/guest-agent.ts";
+import type { Host } from "../host.ts";
+import { networkCard } from "../network/guest-network.ts";
+import { clonedUpper, disksOf, freshUpper, upperPath } from "../sandbox-disks.ts";
+import { buildTemplate } from "../templates/build-template.ts";
+import type { TemplatePlan } from "../templates/template-plan.ts";
+import type { TemplateUse } from "../templates/template-store.ts";
+import { Timings } from "../timings.ts";
 
 /** How to make the guest of a sandbox. */
 export interface MakeGuestOptions {
