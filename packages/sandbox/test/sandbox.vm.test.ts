@@ -12,7 +12,7 @@ import { qemuMissing, withLeakCheck } from "@virga/testkit";
 import { Sandbox, Timings } from "@virga/sandbox";
 import { identifyProcess } from "@virga/vm";
 import type { Host, RunOptions } from "@virga/sandbox";
-import { DEFAULT_GUEST_PATH } from "../src/commands/explain-start.ts";
+import { DEFAULT_GUEST_PATH } from "../src/images/image.ts";
 import { checkNoVm, testHome, testHost } from "./test-host.ts";
 
 const qemu = { hypervisor: "qemu", memoryMib: 256 } as const;

@@ -3,7 +3,8 @@ import { constants } from "node:os";
 import { test } from "node:test";
 import { GuestError, isGuestError } from "@virga/guest";
 import type { ExecOptions, GuestErrorCode } from "@virga/guest";
-import { DEFAULT_GUEST_PATH, explainStart } from "./explain-start.ts";
+import { DEFAULT_GUEST_PATH } from "../images/image.ts";
+import { explainStart } from "./explain-start.ts";
 
 const { ENOENT, EACCES, ENOTDIR, ENOEXEC } = constants.errno;
 

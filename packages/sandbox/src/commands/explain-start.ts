@@ -2,9 +2,7 @@ import { getSystemErrorMessage } from "node:util";
 import { constants } from "node:os";
 import { GuestError, isGuestError } from "@virga/guest";
 import type { ExecOptions } from "@virga/guest";
-
-/** The PATH that the agent gives a command where nobody says otherwise. */
-export const DEFAULT_GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+import { DEFAULT_GUEST_PATH } from "../images/image.ts";
 
 /** What was to be started. */
 export interface StartAttempt {

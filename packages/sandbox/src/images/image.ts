@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { VirgaError, abortedError, virgaCommand } from "@virga/vm";
-import { DEFAULT_GUEST_PATH } from "../commands/explain-start.ts";
 
 /** A read-only root file system and what a command in it starts with. */
 export interface Image {
@@ -22,6 +21,9 @@ export interface Image {
 /** Whoever has an image alone looks after it, or removes it: neither takes long. */
 const KEEP_MS = 10_000;
 const KEEP_POLL_MS = 20;
+
+/** The PATH that the agent gives a command where nobody says otherwise. */
+export const DEFAULT_GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The image that is used when none is named. */
 export const DEFAULT_IMAGE = "busybox";
