@@ -9,20 +9,17 @@ import type {
   VmContext,
   VmmState,
 } from "./hypervisor/port.ts";
+import { KnownState } from "./known-state.ts";
 import type { ProcessExit, VmmProcess } from "./launch/vmm-process.ts";
 import { closeKeptLock } from "./kept-locks.ts";
 import { acquireLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
-import { RecordReader, recordPaused } from "./record.ts";
 import type { VmRecord } from "./record.ts";
-import { checkLegal, nextState } from "./state.ts";
+import { checkLegal } from "./state.ts";
 import type { VmOperation, VmState } from "./state.ts";
 import { Operation } from "./steps.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { UndoStack } from "./undo.ts";
-
-/** How long to ask a VMM what a failed call has done. */
-const FIND_OUT_MS = 1_000;
 
 /** What a machine is made of. */
 export interface MachineParts {
@@ -41,16 +38,14 @@ export class Machine {
   readonly control: HypervisorControl;
   readonly process: VmmProcess;
   readonly logger: Logger;
-  record: VmRecord;
   /** Set by the one destroy that runs; all callers share it. */
   destroying: Promise<void> | undefined;
   exitReason: ExitReason | undefined;
   readonly exited: Promise<ExitReason>;
   readonly #preempt = new AbortController();
   readonly #queue = new TaskQueue();
-  readonly #reader: RecordReader;
+  readonly #known: KnownState;
   #busy = 0;
-  #state: VmState;
   #guestEnd: ExitReason["reason"] | undefined;
   #stopWatching: () => void = () => undefined;
 
@@ -60,9 +55,17 @@ export class Machine {
     this.control = parts.control;
     this.process = parts.process;
     this.logger = parts.logger;
-    this.record = parts.record;
-    this.#reader = new RecordReader(parts.context.layout.record);
-    this.#state = state;
+    const { layout } = parts.context;
+    this.#known = new KnownState({
+      record: parts.record,
+      state,
+      recordPath: layout.record,
+      directory: layout.directory,
+      control: parts.control,
+      logger: parts.logger,
+      signal: this.#preempt.signal,
+      isOver: () => this.destroying !== undefined || !this.process.isAlive(),
+    });
     this.exited = this.process.exited.then((exit) => this.#onExit(exit));
     if (state !== "failed")
       this.#stopWatching = this.driver.watchGuest(this.context, (reason) =>
@@ -74,8 +77,12 @@ export class Machine {
     return this.record.id;
   }
 
+  get record(): VmRecord {
+    return this.#known.record;
+  }
+
   get state(): VmState {
-    return this.#state;
+    return this.#known.current;
   }
 
   /** Whether this process, or another one, destroys it. */
@@ -89,9 +96,7 @@ export class Machine {
   }
 
   setState(state: VmState): void {
-    if (this.#state === state) return;
-    this.#state = nextState(this.#state, state);
-    this.logger.debug({ vm: this.id, state }, "VM state");
+    this.#known.set(state);
   }
 
   /** Makes running operations of this process fail, and stops the watch over the guest: a destroy begins. */
@@ -141,9 +146,9 @@ export class Machine {
       });
       try {
         this.#checkNotDestroyed(name);
-        await this.#refresh();
-        if (this.#state === "unknown") await this.#findState();
-        checkLegal(this.id, name, this.#state);
+        await this.#known.readNews();
+        if (this.state === "unknown") await this.#known.findOut();
+        checkLegal(this.id, name, this.state);
         this.checkAlive(name);
         const operation = new Operation(this.id, name, this.logger, combined);
         const result = await body(operation, combined, undo);
@@ -163,53 +168,22 @@ export class Machine {
   }
 
   /**
-   * Another process may have paused or resumed it meanwhile: then the record has changed. One that is as it was tells nothing: its writer may have died
-   * between the call and the record, and what the VMM itself said since counts more.
-   */
-  async #refresh(): Promise<void> {
-    if (this.#state !== "running" && this.#state !== "paused") return;
-    const record = await this.#reader.read();
-    if (record === undefined || record.uuid !== this.record.uuid) return;
-    const isNews = record.state !== this.record.state;
-    this.record = record;
-    if (isNews && (record.state === "running" || record.state === "paused")) {
-      this.setState(record.state);
-    }
-  }
-
-  /**
-   * Pauses or resumes by `call`, inside an operation. A call that failed may have had its effect all the same, or may yet have it when nobody waits for it
-   * any more: then the VMM is asked, and the state is `unknown` if it does not tell.
+   * Pauses or resumes, inside an operation. A call that failed may have had its effect all the same, or may yet have it when nobody waits for it any more:
+   * then the VMM is asked, and the state is `unknown` if it does not tell.
    */
   async change(
     operation: Operation,
     step: "pause" | "resume",
-    call: () => Promise<void>,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
+    const timeoutMs = this.context.config.timeouts.callMs;
     try {
-      await operation.step(step, call);
+      await operation.step(step, () => this.control[step]({ timeoutMs, signal }));
     } catch (error) {
-      await this.#findState();
+      await this.#known.findOut();
       throw error;
     }
-    this.settle(step === "pause" ? "paused" : "running");
-  }
-
-  async #findState(): Promise<void> {
-    if (this.destroying !== undefined || !this.process.isAlive()) return;
-    try {
-      const { signal } = this.#preempt;
-      const { state } = await this.control.info({ timeoutMs: FIND_OUT_MS, signal });
-      if (state === "running" || state === "paused") {
-        this.#settleIfRecordable(state);
-        return;
-      }
-      this.logger.warn({ vm: this.id, state }, "the hypervisor is there, its VM is not");
-    } catch (error) {
-      this.logger.warn({ vm: this.id, error }, "cannot tell the VM's state after a failed call");
-    }
-    const isLive = this.#state === "running" || this.#state === "paused";
-    if (isLive && this.destroying === undefined && this.process.isAlive()) this.setState("unknown");
+    this.#known.settle(step === "pause" ? "paused" : "running");
   }
 
   /** Closes what is kept open for the next operation. */
@@ -218,50 +192,20 @@ export class Machine {
     closeKeptLock(this.context.layout.lock);
   }
 
-  /** Sets the state after an operation, here and in the record. Called under the lock. `IO_ERROR` when the record cannot be kept: the state is set all the same. */
-  settle(state: "running" | "paused"): void {
-    this.told(state);
-    recordPaused(this.context.layout.directory, state === "paused");
-    // Not before: what differs from the file would count as news of another process.
-    this.record = { ...this.record, state };
-  }
-
-  #settleIfRecordable(state: "running" | "paused"): void {
-    try {
-      this.settle(state);
-    } catch (error) {
-      this.logger.warn({ vm: this.id, state, error }, "cannot record the VM's state");
-    }
-  }
-
   /** Takes over what the VMM says of its VM, unless that has ended here. */
   told(state: VmmState): void {
-    if (state !== "running" && state !== "paused") return;
-    if (this.#state === "running" || this.#state === "paused" || this.#state === "unknown")
-      this.setState(state);
+    this.#known.told(state);
   }
 
   /** Asks the VMM for the VM's state, unless an operation of this process is about to change it. */
   async refresh(): Promise<void> {
     if (this.isBusy || !this.process.isAlive()) return;
-    if (!(await this.#ask())) await this.#refresh();
+    if (!(await this.#known.ask())) await this.#known.readNews();
   }
 
   /** Asks the VMM once more where nobody could tell the VM's state. */
   async clarify(): Promise<void> {
-    if (this.#state === "unknown" && this.process.isAlive()) await this.#ask();
-  }
-
-  /** False when the VMM does not answer. */
-  async #ask(): Promise<boolean> {
-    try {
-      const { signal } = this.#preempt;
-      this.told((await this.control.info({ timeoutMs: FIND_OUT_MS, signal })).state);
-      return true;
-    } catch (error) {
-      this.logger.debug({ vm: this.id, error }, "the hypervisor does not tell the VM's state");
-      return false;
-    }
+    if (this.state === "unknown" && this.process.isAlive()) await this.#known.ask();
   }
 
   /** Fails unless the VMM lives: its sockets' paths may belong to another VM of the same id by now. */
@@ -296,7 +240,7 @@ export class Machine {
       this.#guestEnd ?? (requested ? "requested" : undefined),
     );
     this.exitReason = reason;
-    if (this.#state !== "stopping" && this.#state !== "stopped" && !requested) {
+    if (this.state !== "stopping" && this.state !== "stopped" && !requested) {
       this.setState("failed");
       this.logger.error({ vm: this.id, ...reason }, "the hypervisor ended unexpectedly");
     }

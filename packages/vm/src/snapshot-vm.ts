@@ -92,8 +92,7 @@ export async function snapshotMachine(
   const { whilePaused } = options;
   if (whilePaused !== undefined) await operation.step("while paused", whilePaused);
   if (options.resume === true) {
-    const timeoutMs = config.timeouts.callMs;
-    await machine.change(operation, "resume", () => machine.control.resume({ timeoutMs, signal }));
+    await machine.change(operation, "resume", signal);
     options.onResumed?.();
   }
   const manifest = await operation.step("fill", async () =>

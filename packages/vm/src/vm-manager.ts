@@ -1,15 +1,13 @@
-import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { adoptMachine } from "./adopt-vm.ts";
 import { changeBalloon } from "./change-balloon.ts";
 import type { DefaultsContext } from "./config/defaults.ts";
-import { isVmId } from "./config/ids.ts";
 import { isRecord } from "./config/value-check.ts";
 import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
 import { destroyMachine } from "./destroy-vm.ts";
-import { hasVanished, recordPath } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
 import type { HypervisorDriver, SnapshotSource } from "./hypervisor/port.ts";
+import { forgetReplaced } from "./forget-replaced.ts";
 import { identifyBuild } from "./identify-build.ts";
 import { probeIsolation } from "./launch/isolation.ts";
 import type { Isolation } from "./launch/isolation.ts";
@@ -18,9 +16,9 @@ import type { Logger } from "./logger.ts";
 import { MachineTable } from "./machine-table.ts";
 import type { Machine } from "./machine.ts";
 import type { OperationOptions, RestoreOptions, VmManagerOptions } from "./manager-options.ts";
-import { recoverDirectory } from "./recover-directory.ts";
 import type { RecoveryOutcome } from "./recover-directory.ts";
-import { readRecord } from "./record.ts";
+import { recoverVm, recoverVms } from "./recover-vms.ts";
+import type { RecoverVmsOptions } from "./recover-vms.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { prepareMachineSnapshot, snapshotMachine } from "./snapshot-vm.ts";
 import type { SnapshotOptions } from "./snapshot-vm.ts";
@@ -29,7 +27,6 @@ import { readSnapshot } from "./snapshot/check.ts";
 import type { SnapshotManifest } from "./snapshot/manifest.ts";
 import { startVm } from "./start-vm.ts";
 import { Vm } from "./vm.ts";
-import { vmDirectories } from "./vm-directories.ts";
 
 /** The life of microVMs: create, pause, resume, balloon, snapshot, restore, destroy. */
 export class VmManager {
@@ -93,22 +90,18 @@ export class VmManager {
   /** Pauses a running VM. */
   async pause(id: string, options: OperationOptions = {}): Promise<void> {
     const machine = this.#table.find(id);
-    const timeoutMs = machine.context.config.timeouts.callMs;
-    await machine.operate("pause", options.signal, async (operation, signal) => {
-      await machine.change(operation, "pause", () => machine.control.pause({ timeoutMs, signal }));
-    });
+    await machine.operate("pause", options.signal, (operation, signal) =>
+      machine.change(operation, "pause", signal),
+    );
     this.#logger.info({ vm: id }, "VM paused");
   }
 
   /** Resumes a paused VM. */
   async resume(id: string, options: OperationOptions = {}): Promise<void> {
     const machine = this.#table.find(id);
-    const timeoutMs = machine.context.config.timeouts.callMs;
-    await machine.operate("resume", options.signal, async (operation, signal) => {
-      await machine.change(operation, "resume", () =>
-        machine.control.resume({ timeoutMs, signal }),
-      );
-    });
+    await machine.operate("resume", options.signal, (operation, signal) =>
+      machine.change(operation, "resume", signal),
+    );
     this.#logger.info({ vm: id }, "VM resumed");
   }
 
@@ -179,19 +172,7 @@ export class VmManager {
    * recovered does not keep the others from it; the first error of such comes at the end.
    */
   async recover(): Promise<ReadonlyMap<string, RecoveryOutcome>> {
-    const found = new Map<string, RecoveryOutcome>();
-    const failures: unknown[] = [];
-    for (const id of await vmDirectories(this.#options.directory)) {
-      try {
-        const outcome = await this.recoverVm(id);
-        if (outcome !== undefined) found.set(id, outcome);
-      } catch (error) {
-        this.#logger.error({ vm: id, error }, "cannot recover a VM");
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
-    return found;
+    return recoverVms(this.#recovery());
   }
 
   /**
@@ -199,34 +180,16 @@ export class VmManager {
    * ended, and that another process has removed or replaced since, is forgotten first.
    */
   async recoverVm(id: string): Promise<RecoveryOutcome | undefined> {
-    if (!isVmId(id)) return undefined;
-    const directory = join(this.#options.directory, id);
-    await this.#forgetReplaced(id, directory);
-    if (this.#table.isTaken(id)) return undefined;
-    if (!existsSync(directory)) return undefined;
-    try {
-      const outcome = await recoverDirectory(directory, this.#logger);
-      if (outcome === "whole" || outcome === "ended") await this.adopt(directory);
-      return outcome;
-    } catch (error) {
-      // Another process destroyed it meanwhile; what is there now is newer than the question.
-      if (!existsSync(directory) || hasVanished(error)) return undefined;
-      throw error;
-    }
+    return recoverVm(id, this.#recovery());
   }
 
-  async #forgetReplaced(id: string, directory: string): Promise<void> {
-    const machine = this.#table.get(id);
-    if (machine === undefined || machine.isBusy || machine.process.isAlive()) return;
-    // A record that cannot be read is a damaged one of this VM.
-    const uuid = await readRecord(recordPath(directory)).then(
-      (record) => record?.uuid,
-      () => machine.record.uuid,
-    );
-    if (uuid === machine.record.uuid || this.#table.get(id) !== machine) return;
-    if (machine.destroying !== undefined) return;
-    machine.abandon();
-    this.#table.delete(machine);
+  #recovery(): RecoverVmsOptions {
+    return {
+      root: this.#options.directory,
+      table: this.#table,
+      adopt: (directory) => this.adopt(directory),
+      logger: this.#logger,
+    };
   }
 
   async #defaults(): Promise<DefaultsContext> {
@@ -242,7 +205,7 @@ export class VmManager {
   ): Promise<Vm> {
     const id = config.sandboxId;
     // Its place may be free: another process may have destroyed that one.
-    await this.#forgetReplaced(id, config.vmDirectory);
+    await forgetReplaced(this.#table, id, config.vmDirectory);
     const machine = await this.#table.start(id, async () => {
       const driver = this.#driver(config.hypervisor);
       const build = await identifyBuild(
