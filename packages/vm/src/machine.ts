@@ -69,7 +69,7 @@ export class Machine {
     this.exited = this.process.exited.then((exit) => this.#onExit(exit));
     if (state !== "failed")
       this.#stopWatching = this.driver.watchGuest(this.context, (reason) =>
-        this.#onGuestEnd(reason),
+        this.endWithGuest(reason),
       );
   }
 
@@ -223,8 +223,9 @@ export class Machine {
     throw destroyedError(this.id, name);
   }
 
-  #onGuestEnd(reason: ExitReason["reason"]): void {
-    if (this.destroying !== undefined) return;
+  /** Ends the VMM of a guest that has ended. */
+  endWithGuest(reason: ExitReason["reason"]): void {
+    if (this.destroying !== undefined || this.#guestEnd !== undefined) return;
     this.#guestEnd = reason;
     this.logger.warn({ vm: this.id, reason }, "the guest ended; stopping its hypervisor");
     this.process.signal("SIGKILL");

@@ -2,7 +2,7 @@ import { VirgaError } from "./errors.ts";
 import { vmLayout } from "./directory.ts";
 import type { HypervisorDriver, VmContext } from "./hypervisor/port.ts";
 import { isSameProcess } from "./launch/process-identity.ts";
-import { watchProcess } from "./launch/vmm-process.ts";
+import { endsWithin, watchProcess } from "./launch/vmm-process.ts";
 import type { Logger } from "./logger.ts";
 import { Machine } from "./machine.ts";
 import type { VmRecord } from "./record.ts";
@@ -10,7 +10,13 @@ import type { VmState } from "./state.ts";
 
 const ASK_MS = 2_000;
 
-/** Takes up a VM that another process (or an earlier life of this one) started, after checking that it is really that VM. */
+/** How long a VMM may take to be gone that was killed because its guest has ended. */
+const END_MS = 5_000;
+
+/**
+ * Takes up a VM that another process (or an earlier life of this one) started, after checking that it is really that VM. One that has ended by now, or whose
+ * guest has while nobody watched, is `failed`, and its reason is known.
+ */
 export async function openMachine(
   record: VmRecord,
   directory: string,
@@ -31,10 +37,20 @@ export async function openMachine(
   const control = driver.control(context);
   let state: VmState = "failed";
   if (isSameProcess(record.process)) state = await askState(record, context, driver, logger);
-  return new Machine(
-    { driver, context, control, process: watchProcess(record.process), record, logger },
-    state,
-  );
+  const process = watchProcess(record.process);
+  const machine = new Machine({ driver, context, control, process, record, logger }, state);
+  // Nobody may use a guest that has booted again in the same VMM, unknown to us.
+  const end = process.isAlive() ? await driver.guestEnd?.(context) : undefined;
+  if (end !== undefined) {
+    machine.endWithGuest(end);
+    await endsWithin(process, END_MS);
+  }
+  if (!process.isAlive()) {
+    // It may be all that the program waits for.
+    process.keepAlive(true);
+    await machine.exited;
+  }
+  return machine;
 }
 
 /** The VMM's own answer: who it is, and what its VM does. Busy with a long call it cannot answer; then the record's state counts. */

@@ -168,6 +168,8 @@ export interface HypervisorDriver {
    * Drivers whose VMM exits by itself return a function that does nothing.
    */
   watchGuest(context: VmContext, onEnd: (reason: ExitReason["reason"]) => void): () => void;
+  /** What {@link watchGuest} would have told by now: for whoever takes up a VM that nobody watched. Absent where the VMM exits by itself. */
+  readonly guestEnd?: (context: VmContext) => Promise<ExitReason["reason"] | undefined>;
   /**
    * Watches a VM that was just booted: `alive` once a program in the guest listens, `hung` when its kernel stands still and will for ever. Absent where no
    * such hang is known. `ABORTED` by the signal, `HYPERVISOR_EXITED` when the VM ends.

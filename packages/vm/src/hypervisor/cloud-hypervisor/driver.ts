@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { VirgaError } from "../../errors.ts";
 import type { HypervisorDriver, LaunchPlan, SnapshotSource, VmContext } from "../port.ts";
 import { createControl } from "./control.ts";
-import { explainCloudHypervisorExit } from "./exit.ts";
+import { explainCloudHypervisorExit, findGuestEnd } from "./exit.ts";
 import { watchGuestEvents } from "./guest-watch.ts";
 import { prepareRestore, whyNotMode } from "./restore.ts";
 import { identifyCloudHypervisor } from "./version.ts";
@@ -73,6 +73,7 @@ export const cloudHypervisorDriver: HypervisorDriver = {
     return connectVsock(context.layout.host.vsock, options);
   },
   watchGuest: (context, onEnd) => watchGuestEvents(context.layout.host.events, onEnd),
+  guestEnd: (context) => findGuestEnd(context.layout.host.events),
   explainExit: (context, evidence) =>
     explainCloudHypervisorExit(context.layout.host.events, evidence),
 };

@@ -2,7 +2,6 @@ import type { ExitReason } from "../../exit-reason.ts";
 import { readTail } from "../../read-tail.ts";
 import type { ExitEvidence } from "../port.ts";
 import { createEventParser } from "./events.ts";
-import type { VmmEvent } from "./events.ts";
 import { guestEnd } from "./guest-watch.ts";
 
 /** The guest's end stands at the end of the file. */
@@ -45,11 +44,8 @@ async function findReason(
   evidence: ExitEvidence,
 ): Promise<ExitReason["reason"]> {
   if (evidence.requested) return "requested";
-  const events = await readEvents(eventsPath);
-  for (const event of events) {
-    const end = guestEnd(event);
-    if (end !== undefined) return end;
-  }
+  const end = await findGuestEnd(eventsPath);
+  if (end !== undefined) return end;
   const { code, signal, logTail } = evidence;
   if (signal !== null) return CRASH_SIGNALS.has(signal) ? "vmm-crash" : "killed";
   if (code !== null && code !== 0) return "vmm-crash";
@@ -61,8 +57,14 @@ async function findReason(
   return "unknown";
 }
 
-/** No events is also something to say: the VMM may have died before it made the file. */
-async function readEvents(path: string): Promise<VmmEvent[]> {
-  const { bytes } = await readTail(path, MAX_EVENT_BYTES);
-  return createEventParser().push(bytes.toString("utf8"));
+/** What the event file says of the guest's end, if anything. None is no fault: the VMM may have died before it made the file. */
+export async function findGuestEnd(
+  eventsPath: string,
+): Promise<"guest-reboot" | "guest-panic" | undefined> {
+  const { bytes } = await readTail(eventsPath, MAX_EVENT_BYTES);
+  for (const event of createEventParser().push(bytes.toString("utf8"))) {
+    const end = guestEnd(event);
+    if (end !== undefined) return end;
+  }
+  return undefined;
 }
