@@ -18,6 +18,8 @@ interface Facts {
   readonly parent: string | null;
   readonly vcpus: number;
   readonly memoryMib: number;
+  /** Milliseconds by operation and step. */
+  readonly timings: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** What a user does with sandboxes, each command a process of its own: what one leaves, the next finds. */
@@ -178,6 +180,10 @@ export class LifeStory {
       listed.map(({ name, state }) => [name, state]),
       [["ready", "ready"]],
     );
+    const { timings } = await this.#json("info", "box");
+    const operations = ["create", "fork", "pause", "resume", "snapshot", "suspend"];
+    assert.deepEqual(Object.keys(timings).toSorted(), operations);
+    assert.ok((timings["snapshot"]?.["disk"] ?? 0) > 0, "the disk's share of the stop");
     await this.#ok(["create", "--name", "again", "--snapshot", "ready"]);
     await this.#counts("again");
     const needed = await this.#fails(["snapshot", "rm", "ready"]);

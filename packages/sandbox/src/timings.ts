@@ -16,6 +16,11 @@ export class Timings {
     this.#steps.set(step, (this.#steps.get(step) ?? 0) + ms);
   }
 
+  /** Adds all steps of another. */
+  addAll(other: Timings): void {
+    for (const [step, ms] of other.#steps) this.add(step, ms);
+  }
+
   /** Step → milliseconds, rounded to microseconds, in the order in which the steps first ended. */
   toJSON(): Record<string, number> {
     return Object.fromEntries(

@@ -55,6 +55,7 @@ export interface SandboxRow {
   readonly suspended: number | null;
   readonly intent: SandboxIntent | null;
   readonly createdAt: string;
+  /** Milliseconds per step, as `life/operation-timings.ts` has it. */
   readonly timings: Readonly<Record<string, number>>;
 }
 

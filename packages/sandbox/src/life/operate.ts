@@ -19,6 +19,7 @@ export interface LifePlan {
 /** An operation at work, on a settled sandbox in a legal state. */
 export interface AtWork extends SettledSandbox {
   readonly operation: LifeOperation;
+  /** Of this run alone. */
   readonly timings: Timings;
 }
 
@@ -33,7 +34,8 @@ export async function operate<T>(
   options: LifeOptions,
   body: (work: AtWork) => Promise<T>,
 ): Promise<T> {
-  const { signal, timings = new Timings() } = options;
+  const { signal } = options;
+  const timings = new Timings();
   const { home, logger } = tools;
   const operation = new LifeOperation(id, plan.name, timings);
   const lock = await operation.step("lock", () => lockSandbox(home, id, { signal }));
@@ -53,6 +55,7 @@ export async function operate<T>(
     }
   } finally {
     lock.release();
+    options.timings?.addAll(timings);
   }
 }
 

@@ -1,6 +1,7 @@
 import { agentOf } from "../guest/guest-agent.ts";
 import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
+import { withOperation } from "./operation-timings.ts";
 
 /**
  * Stops a sandbox where it stands; it stays in memory. What runs in it is frozen first, so that it can be snapshotted, forked and suspended as it is.
@@ -14,7 +15,7 @@ export async function pauseSandbox(
   const { signal } = options;
   const plan = { name: "pause", legal: ["running"] } as const;
   await operate(tools, id, plan, options, async (work) => {
-    const { operation } = work;
+    const { operation, row, timings } = work;
     const { sandboxes } = tools.catalog;
     await operation.step("intent", () =>
       sandboxes.update(id, { intent: { kind: "pause" }, pendingThaw: "thaw" }),
@@ -22,6 +23,8 @@ export async function pauseSandbox(
     await using agent = agentOf(vmOf(work), tools);
     await operation.step("prepare", () => agent.prepare({ ...(signal && { signal }) }));
     await operation.step("pause", () => tools.manager.pause(id, { ...(signal && { signal }) }));
-    await operation.step("commit", () => sandboxes.update(id, { intent: null }));
+    await operation.step("commit", () =>
+      sandboxes.update(id, { intent: null, timings: withOperation(row, "pause", timings) }),
+    );
   });
 }

@@ -3,6 +3,7 @@ import type { Access } from "./access.ts";
 import type { LifeOptions } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
 import type { AtWork } from "./operate.ts";
+import { withOperation } from "./operation-timings.ts";
 import { restoreVm } from "./restore-vm.ts";
 import { initGuest, thaw } from "./settle-sandbox.ts";
 
@@ -30,9 +31,7 @@ async function unpause(access: Access, work: AtWork, { signal }: LifeOptions): P
     access.manager.resume(row.id, { ...(signal && { signal }) }),
   );
   await operation.step("thaw", () => thaw(access, vm));
-  await operation.step("commit", () =>
-    sandboxes.update(row.id, { intent: null, pendingThaw: "none" }),
-  );
+  await commit(access, work);
 }
 
 async function restore(access: Access, work: AtWork, { signal }: LifeOptions): Promise<void> {
@@ -55,5 +54,15 @@ async function restore(access: Access, work: AtWork, { signal }: LifeOptions): P
     }),
   );
   await operation.step("init", () => initGuest(access, row, vm, signal));
-  await operation.step("commit", () => sandboxes.update(id, { intent: null, pendingThaw: "none" }));
+  await commit(access, work);
+}
+
+async function commit({ catalog }: Access, { operation, row, timings }: AtWork): Promise<void> {
+  await operation.step("commit", () =>
+    catalog.sandboxes.update(row.id, {
+      intent: null,
+      pendingThaw: "none",
+      timings: withOperation(row, "resume", timings),
+    }),
+  );
 }

@@ -5,6 +5,8 @@ import type { SandboxRow } from "../catalog/rows.ts";
 import { isLocked } from "../sandbox-lock.ts";
 import { findVm } from "./find-vm.ts";
 import type { LifeTools } from "./life-tools.ts";
+import { operationTimings } from "./operation-timings.ts";
+import type { OperationTimings } from "./operation-timings.ts";
 import type { SandboxState } from "./sandbox-state.ts";
 
 /** What is known of a sandbox. */
@@ -38,8 +40,8 @@ export interface SandboxInfo {
   readonly network: "none" | "internet";
   readonly balloon: boolean;
   readonly createdAt: string;
-  /** Milliseconds per step of the last operation that noted them. */
-  readonly timings: Readonly<Record<string, number>>;
+  /** Milliseconds per step: of its creation, and of the last pause, resume, suspension, snapshot and fork of it. */
+  readonly timings: OperationTimings;
   /** How its VM ended. */
   readonly exit?: ExitReason;
 }
@@ -73,7 +75,7 @@ export async function sandboxInfo(tools: LifeTools, row: SandboxRow): Promise<Sa
     network: spec.network,
     balloon: spec.balloon,
     createdAt: row.createdAt,
-    timings: row.timings,
+    timings: operationTimings(row),
   };
 }
 

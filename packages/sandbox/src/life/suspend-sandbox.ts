@@ -6,6 +6,7 @@ import { syncPath } from "../setup/publish.ts";
 import { endVm } from "./end-vm.ts";
 import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
+import { withOperation } from "./operation-timings.ts";
 import { dropGenerations } from "./settle-sandbox.ts";
 
 /**
@@ -20,7 +21,7 @@ export async function suspendSandbox(
   const abort = { ...(options.signal && { signal: options.signal }) };
   const plan = { name: "suspend", legal: ["running", "paused"] } as const;
   await operate(tools, id, plan, options, async (work) => {
-    const { operation, row, state } = work;
+    const { operation, row, state, timings } = work;
     const { home, manager, catalog } = tools;
     const { sandboxes } = catalog;
     const wasPaused = state === "paused";
@@ -48,6 +49,8 @@ export async function suspendSandbox(
     );
     await operation.step("end", () => endVm(tools, id));
     await operation.step("clear", () => dropGenerations(tools, { id, suspended: next }));
-    await operation.step("done", () => sandboxes.update(id, { intent: null }));
+    await operation.step("done", () =>
+      sandboxes.update(id, { intent: null, timings: withOperation(row, "suspend", timings) }),
+    );
   });
 }

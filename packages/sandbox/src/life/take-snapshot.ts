@@ -10,6 +10,7 @@ import { writeHashes } from "../snapshots/snapshot-hashes.ts";
 import { snapshotPaths } from "../snapshots/snapshot-paths.ts";
 import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { operate, vmOf } from "./operate.ts";
+import { withOperation } from "./operation-timings.ts";
 import type { AtWork } from "./operate.ts";
 
 /** What snapshot to take. */
@@ -114,7 +115,8 @@ async function take(
       () => {
         catalog.snapshots.update(snapshot.id, { phase: "ready", timings: taken.timings });
         const pendingThaw = wasPaused ? "thaw" : "none";
-        catalog.sandboxes.update(id, { intent: null, pendingThaw });
+        const noted = withOperation(row, options.kind, timings);
+        catalog.sandboxes.update(id, { intent: null, pendingThaw, timings: noted });
         options.onCommit?.(taken);
       },
       { durable },
