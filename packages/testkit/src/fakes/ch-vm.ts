@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import type { Server } from "node:net";
 import type { Outcome } from "./call-rule.ts";
 import { memoryBytes, openOutputs, printOn, sharedFile, type ChConfig } from "./ch-config.ts";
+import { done, missing, refused } from "./ch-outcome.ts";
 import { loadSnapshot, saveMemory, saveState } from "./ch-snapshot.ts";
 import { FakeGuest, type GuestEnd } from "./fake-guest.ts";
 import { hybridVsock } from "./hybrid-vsock.ts";
 
 type VmState = "Created" | "Running" | "Paused";
 
-const done: Outcome = { status: 204 };
 /** How long on-demand memory is filled in the background, in which snapshots are refused. */
 const POPULATION_MS = 20;
 
@@ -218,15 +218,4 @@ export class ChVm {
   #print(text: string): void {
     if (this.#config !== undefined) printOn(this.#config, text);
   }
-}
-
-function refused(action: string, ...causes: string[]): Outcome {
-  return { status: 500, chain: ["Error from API", `The VM could not do ${action}`, ...causes] };
-}
-
-function missing(action: string): Outcome {
-  return {
-    status: 404,
-    chain: ["Error from API", `The VM could not do ${action}`, "VM is not created"],
-  };
 }

@@ -1,14 +1,11 @@
-import { closeSync, existsSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { FakeCall } from "./behaviour.ts";
-import { FakeGuest, readMemory, writeMemory, type GuestEnd } from "./fake-guest.ts";
-import type { MemoryFile, QemuOptions } from "./qemu-options.ts";
-import {
-  encodeMigration,
-  receiveMigration,
-  sendMigration,
-  type MigrationStream,
-} from "./qemu-migration.ts";
+import { FakeGuest, readMemory, type GuestEnd } from "./fake-guest.ts";
+import { encodeMigration, type MigrationStream } from "./migration-stream.ts";
+import { openMemory, saveMemory } from "./qemu-memory.ts";
+import { QemuMigration } from "./qemu-migration.ts";
+import type { QemuOptions } from "./qemu-options.ts";
 import { QmpError, type QmpMachine } from "./qmp-server.ts";
 
 type Status = "prelaunch" | "inmigrate" | "running" | "paused" | "postmigrate" | "guest-panicked";
@@ -41,15 +38,15 @@ export class QemuMachine implements QmpMachine {
   readonly #options: QemuOptions;
   readonly #host: QemuHost;
   readonly #version: object;
-  readonly #capabilities = new Set<string>();
+  readonly #migration: QemuMigration;
   #status: Status = "prelaunch";
   #balloonBytes = 0;
   #hasRun = false;
-  #migration: Record<string, unknown> = {};
 
   constructor(options: QemuOptions, host: QemuHost) {
     this.#options = options;
     this.#host = host;
+    this.#migration = new QemuMigration(host.emit);
     const [major = 0, minor = 0, micro = 0] = (/^\d+(\.\d+)*/.exec(host.version)?.[0] ?? "")
       .split(".")
       .map(Number);
@@ -59,7 +56,7 @@ export class QemuMachine implements QmpMachine {
     };
     this.greeting = { version: this.#version, capabilities: ["oob"] };
     const { memoryFile } = options;
-    if (memoryFile !== undefined) this.#openMemory(memoryFile);
+    if (memoryFile !== undefined) openMemory(memoryFile, options);
     this.guest = new FakeGuest({
       disk: options.disks[0],
       memoryFile: memoryFile?.shared === true ? memoryFile.path : undefined,
@@ -105,26 +102,28 @@ export class QemuMachine implements QmpMachine {
       case "query-memory-size-summary":
         return { "base-memory": this.#options.memoryBytes, "plugged-memory": 0 };
       case "migrate-set-capabilities":
-        return this.#setCapabilities(argument["capabilities"]);
+        this.#migration.setCapabilities(argument["capabilities"]);
+        return {};
       case "migrate-set-parameters":
       case "set-action":
         return {};
       case "migrate":
         return this.#migrate(String(argument["uri"]));
       case "migrate_cancel":
-        if (this.#migration["status"] === "active") this.#migration = { status: "cancelled" };
+        this.#migration.cancel();
         return {};
       case "xen-save-devices-state":
         writeFileSync(String(argument["filename"]), encodeMigration(this.#state(undefined)));
         return {};
       case "pmemsave":
-        return this.#saveMemory(
-          Number(argument["val"]),
-          Number(argument["size"]),
-          String(argument["filename"]),
-        );
+        saveMemory(this.guest, {
+          address: Number(argument["val"]),
+          bytes: Number(argument["size"]),
+          path: String(argument["filename"]),
+        });
+        return {};
       case "query-migrate":
-        return this.#migration;
+        return this.#migration.status;
       case "migrate-incoming":
         return this.#incoming(String(argument["uri"]));
       case "quit":
@@ -144,23 +143,6 @@ export class QemuMachine implements QmpMachine {
       filename: `unix:${path},server=on`,
       "frontend-open": true,
     }));
-  }
-
-  #openMemory({ path, shared: isShared, readonly }: MemoryFile): void {
-    const { memoryBytes, incoming } = this.#options;
-    if (!existsSync(path)) {
-      if (!isShared)
-        throw new Error(
-          `can't open backing store ${path} for guest RAM: No such file or directory`,
-        );
-      writeMemory(path, Buffer.alloc(0), memoryBytes);
-    } else if (statSync(path).size < memoryBytes && incoming !== undefined) {
-      throw new Error(
-        `backing store size 0x${statSync(path).size.toString(16)} does not match 'size' option`,
-      );
-    }
-    // Fails where the real one would: on a file it must not write to.
-    closeSync(openSync(path, readonly ? "r" : "r+"));
   }
 
   #run(): void {
@@ -204,49 +186,21 @@ export class QemuMachine implements QmpMachine {
     return {};
   }
 
-  #setCapabilities(list: unknown): object {
-    for (const { capability, state } of list as { capability: string; state: boolean }[]) {
-      if (state) this.#capabilities.add(capability);
-      else this.#capabilities.delete(capability);
-    }
-    return {};
-  }
-
-  #setMigration(status: string, more: object = {}): void {
-    this.#migration = { status, ...more };
-    if (this.#capabilities.has("events")) this.#host.emit("MIGRATION", { status });
-  }
-
   #migrate(uri: string): object {
     if (this.#status === "inmigrate")
       throw new QmpError("GenericError", "Guest is waiting for an incoming migration");
-    const leavesMemory =
-      this.#capabilities.has("x-ignore-shared") && this.#options.memoryFile?.shared === true;
+    const leavesMemory = this.#migration.ignoresShared && this.#options.memoryFile?.shared === true;
     const memory = leavesMemory ? undefined : this.guest.dump().toString("base64");
-    const stream = this.#state(memory);
-    this.#setMigration("active");
-    void sendMigration(uri, stream).then(
-      () => {
-        this.guest.pause();
-        this.#status = "postmigrate";
-        this.#setMigration("completed");
-      },
-      (error: unknown) => this.#setMigration("failed", { "error-desc": String(error) }),
-    );
+    this.#migration.send(uri, this.#state(memory), () => {
+      this.guest.pause();
+      this.#status = "postmigrate";
+    });
     return {};
   }
 
   #state(memory: string | undefined): MigrationStream {
     const { memoryBytes } = this.#options;
     return { memory, memoryBytes, balloonBytes: this.#balloonBytes };
-  }
-
-  /** Guest-physical memory: what is not zero lies at its start. */
-  #saveMemory(address: number, bytes: number, path: string): object {
-    rmSync(path, { force: true });
-    const content = address === 0 ? this.guest.dump() : Buffer.alloc(0);
-    writeMemory(path, content.subarray(0, bytes), bytes);
-    return {};
   }
 
   #incoming(uri: string): Promise<object> | object {
@@ -256,13 +210,11 @@ export class QemuMachine implements QmpMachine {
     return this.#receive(uri);
   }
 
-  /** Resolves when the socket listens; the state follows in its own time. */
   #receive(uri: string): Promise<object> {
-    const { listening, received } = receiveMigration(uri);
-    this.#setMigration("setup");
-    void received.then(
+    const listening = this.#migration.receive(
+      uri,
       (stream) => this.#arrived(stream),
-      (error: unknown) => this.#host.exit(1, `load of migration failed: ${String(error)}`),
+      (error) => this.#host.exit(1, `load of migration failed: ${String(error)}`),
     );
     return listening.then(() => ({}));
   }
@@ -283,7 +235,7 @@ export class QemuMachine implements QmpMachine {
       return;
     }
     this.#balloonBytes = stream.balloonBytes;
-    this.#setMigration("completed");
+    this.#migration.complete();
     this.#status = "paused";
     if (!this.#options.startsStopped) this.#run();
     this.#hasRun = true;

@@ -1,80 +1,66 @@
-import { createReadStream, writeSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import type { Readable } from "node:stream";
+import { receiveMigration, sendMigration, type MigrationStream } from "./migration-stream.ts";
 
-/** What a fake QEMU puts into its migration stream. */
-export interface MigrationStream {
-  /** The memory's content, base64; absent when it stays in a shared file. */
-  readonly memory: string | undefined;
-  readonly memoryBytes: number;
-  readonly balloonBytes: number;
-}
+/** The migration of a fake QEMU's machine, in or out: what it may do, how it stands, and the events that tell of it. */
+export class QemuMigration {
+  readonly #emit: (event: string, data: object) => void;
+  readonly #capabilities = new Set<string>();
+  #status: Readonly<Record<string, unknown>> = {};
 
-/** The first bytes of a real stream: magic and version. */
-const HEADER = Buffer.from("5145564d00000003", "hex");
-const LONGEST_BYTES = 65_536;
-
-/** The bytes of a state, in a stream or in a file. */
-export function encodeMigration(stream: MigrationStream): Buffer {
-  return Buffer.concat([HEADER, Buffer.from(`${JSON.stringify(stream)}\n`)]);
-}
-
-/** Writes the state to `unix:PATH`, which somebody listens on, or to the inherited descriptor of `fd:N`. */
-export function sendMigration(uri: string, stream: MigrationStream): Promise<void> {
-  const bytes = encodeMigration(stream);
-  const [, scheme, place = ""] = /^(unix|fd):(.*)$/.exec(uri) ?? [];
-  if (scheme === undefined) return Promise.reject(new Error(`unknown migration protocol: ${uri}`));
-  if (scheme === "fd") {
-    writeSync(Number(place), bytes);
-    return Promise.resolve();
+  constructor(emit: (event: string, data: object) => void) {
+    this.#emit = emit;
   }
-  return new Promise((resolve, reject) => {
-    const socket = connect(place);
-    socket.once("error", reject);
-    socket.once("connect", () => socket.end(bytes));
-    socket.once("close", (hadError) => {
-      if (!hadError) resolve();
-    });
-    socket.resume();
-  });
-}
 
-/** Takes the state from `unix:PATH`, where it listens, or from the inherited descriptor of `fd:N`. */
-export function receiveMigration(uri: string): {
-  readonly listening: Promise<void>;
-  readonly received: Promise<MigrationStream>;
-} {
-  const [, scheme, place = ""] = /^(unix|fd):(.*)$/.exec(uri) ?? [];
-  if (scheme === undefined) throw new Error(`unknown migration protocol: ${uri}`);
-  if (scheme === "fd") {
-    const received = read(createReadStream("", { fd: Number(place), autoClose: false }));
-    return { listening: Promise.resolve(), received };
+  /** As `query-migrate` tells it. */
+  get status(): Readonly<Record<string, unknown>> {
+    return this.#status;
   }
-  const listening = Promise.withResolvers<void>();
-  const received = new Promise<MigrationStream>((resolve, reject) => {
-    const server = createServer((socket) => {
-      server.close();
-      read(socket).then(resolve, reject);
-    });
-    server.once("error", (error) => {
-      listening.reject(error);
-      reject(error);
-    });
-    server.listen(place, () => listening.resolve());
-  });
-  return { listening: listening.promise, received };
-}
 
-/** The real one knows the end of the stream by its content, not by its closing. */
-async function read(source: Readable): Promise<MigrationStream> {
-  let bytes = Buffer.alloc(0);
-  for await (const chunk of source) {
-    bytes = Buffer.concat([bytes, chunk as Buffer]);
-    const known = bytes.subarray(0, HEADER.length);
-    if (!HEADER.subarray(0, known.length).equals(known)) throw new Error("Not a migration stream");
-    const end = bytes.indexOf("\n", HEADER.length);
-    if (end >= 0) return JSON.parse(bytes.toString("utf8", HEADER.length, end)) as MigrationStream;
-    if (bytes.length > LONGEST_BYTES) break;
+  /** Whether memory in a shared file stays there. */
+  get ignoresShared(): boolean {
+    return this.#capabilities.has("x-ignore-shared");
   }
-  throw new Error("Input/output error");
+
+  setCapabilities(list: unknown): void {
+    for (const { capability, state } of list as { capability: string; state: boolean }[]) {
+      if (state) this.#capabilities.add(capability);
+      else this.#capabilities.delete(capability);
+    }
+  }
+
+  cancel(): void {
+    if (this.#status["status"] === "active") this.#status = { status: "cancelled" };
+  }
+
+  /** Begins to send; the machine has stopped when `onSent` is called. */
+  send(uri: string, stream: MigrationStream, onSent: () => void): void {
+    this.#set("active");
+    void sendMigration(uri, stream).then(
+      () => {
+        onSent();
+        this.#set("completed");
+      },
+      (error: unknown) => this.#set("failed", { "error-desc": String(error) }),
+    );
+  }
+
+  /** Resolves when the socket listens; the state follows in its own time, and whoever gets it tells of its end by {@link complete}. */
+  receive(
+    uri: string,
+    onArrived: (stream: MigrationStream) => void,
+    onBroken: (error: unknown) => void,
+  ): Promise<void> {
+    const { listening, received } = receiveMigration(uri);
+    this.#set("setup");
+    void received.then(onArrived, onBroken);
+    return listening;
+  }
+
+  complete(): void {
+    this.#set("completed");
+  }
+
+  #set(status: string, more: object = {}): void {
+    this.#status = { status, ...more };
+    if (this.#capabilities.has("events")) this.#emit("MIGRATION", { status });
+  }
 }
