@@ -2,13 +2,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { imageToolsMissing, usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
-import { buildImage } from "../src/images/build-image.ts";
 import { ImageStore } from "../src/images/image-store.ts";
 
 const skip = imageToolsMissing("sqfstar");
@@ -32,12 +30,6 @@ function startBuild(directory: string, tree: string, name: string): ChildProcess
   return spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
 }
 
-/** What is in a store beside locks and tags. */
-async function imagesIn(directory: string): Promise<string[]> {
-  const names = await readdir(directory);
-  return names.filter((name) => !name.endsWith(".lock") && name !== "tags");
-}
-
 test("three processes that build the same image pack it once", { skip }, async (t) => {
   const { place, tree, directory, calls } = await newPlace(t);
   const script = `printf x >> ${calls}; PATH=$(printf %s "$PATH" | cut -d: -f2-) exec sqfstar "$@"`;
@@ -58,27 +50,3 @@ test("three processes that build the same image pack it once", { skip }, async (
   const [image] = await new ImageStore({ directory }).list();
   assert.deepEqual(image?.names, ["a", "b", "c"]);
 });
-
-test(
-  "what a process leaves that is killed while it packs is gone with the next build",
-  { skip },
-  async (t) => {
-    const { place, tree, directory, calls } = await newPlace(t);
-    // Ends with the process that started it.
-    const waiting = `printf x >> ${calls}; while kill -0 $PPID 2> /dev/null; do sleep 0.05; done`;
-    const folder = await usePathPrograms(t, place, { sqfstar: waiting });
-    const killed = startBuild(directory, tree, "a");
-    while ((await readFile(calls, "utf8")) !== "x") await sleep(5);
-    killed.kill("SIGKILL");
-    await once(killed, "close");
-    const [half = "", ...others] = await imagesIn(directory);
-    assert.deepEqual(others, []);
-    assert.match(half, /^\.building-/);
-    await rm(join(folder, "sqfstar"));
-    const { built, record } = await buildImage({ directory, name: "b", from: tree });
-    assert.equal(built, true);
-    assert.deepEqual(await imagesIn(directory), [record.digest.slice(7)]);
-    const [image] = await new ImageStore({ directory }).list();
-    assert.deepEqual(image?.names, ["b"]);
-  },
-);

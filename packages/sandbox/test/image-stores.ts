@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { useTemporaryDirectory } from "@virga/testkit";
@@ -28,6 +28,12 @@ export function buildText(text: string, createdAt = "2026-01-01T00:00:00.000Z") 
       base: { bytes: text.length, sha256: digestOf(text).slice(7) },
     };
   };
+}
+
+/** What is in a store beside locks and tags. */
+export async function imagesIn(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  return names.filter((name) => !name.endsWith(".lock") && name !== "tags");
 }
 
 /** A store with one image of this name in it. */

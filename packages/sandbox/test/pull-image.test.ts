@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { TestContext } from "node:test";
@@ -14,6 +14,7 @@ import { ImageStore } from "../src/images/image-store.ts";
 import { pullImage } from "../src/images/pull-image.ts";
 import { craftLayer, craftLayout } from "./container-images.ts";
 import type { CraftedImage } from "./container-images.ts";
+import { imagesIn } from "./image-stores.ts";
 import { REGISTRY_USER, startRegistry } from "./registry.ts";
 
 const image: CraftedImage = {
@@ -65,12 +66,6 @@ function useVariables(t: TestContext, variables: Readonly<Record<string, string>
 const skopeo = (...args: readonly string[]): void => {
   execFileSync("skopeo", ["--insecure-policy", ...args], { stdio: "pipe" });
 };
-
-/** What is in a store beside locks and tags. */
-async function imagesIn(directory: string): Promise<string[]> {
-  const names = await readdir(directory);
-  return names.filter((name) => !name.endsWith(".lock") && name !== "tags");
-}
 
 describe("pulling", { skip: imageToolsMissing("skopeo", "sqfstar", "unsquashfs") }, () => {
   test("an OCI layout becomes an image with its manifest's digest and its settings, once", async (t) => {

@@ -14,6 +14,7 @@ export type { CallEvent } from "./fakes/call-log.ts";
 export { fakeHypervisor, type FakeHypervisor } from "./fakes/fake-hypervisor.ts";
 export { makePlace, removePlace, settledLeaks, withLeakCheck } from "./leaks/leak-check.ts";
 export type { LeakCount, TestPlace } from "./leaks/leak-count.ts";
+export { processesNaming } from "./leaks/process-leaks.ts";
 export type { LeakedProcess } from "./leaks/process-leaks.ts";
 export { patientMs, patientTimeouts } from "./patience.ts";
 export { dockerRegistry, dockerRegistryMissing } from "./docker-registry.ts";

@@ -1,11 +1,11 @@
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { VirgaError, errnoOf, errorText } from "@virga/vm";
+import { spawnTool } from "../setup/spawn-tool.ts";
+import type { Tool } from "../setup/spawn-tool.ts";
 import { endOfProgram } from "./end-of-program.ts";
 
 /** A root file system as a stream of tar, which can be read again and is the same each time. */
@@ -36,7 +36,6 @@ const READING: readonly string[] = [
 ];
 
 type Compression = "gzip" | "zstd" | "xz";
-type Piped = ChildProcess & { readonly stdout: Readable; readonly stderr: Readable };
 
 /** Opens a directory, or a tar file that may be compressed by gzip, xz or zstd. `NOT_FOUND`, or `INVALID_ARGUMENT` for anything else. */
 export async function openImageSource(path: string): Promise<ImageSource> {
@@ -68,7 +67,7 @@ export async function openImageSource(path: string): Promise<ImageSource> {
 async function* readDirectory(path: string): AsyncIterable<Buffer> {
   const uid = process.geteuid?.() ?? 0;
   const mine = uid === 0 ? [] : ["--owner-map=/dev/fd/3", "--group-map=/dev/fd/4"];
-  const child = spawn("tar", [...READING, ...mine, `--directory=${path}`, "."], {
+  const tool = spawnTool("tar", [...READING, ...mine, `--directory=${path}`, "."], {
     stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
     env: { ...process.env, LC_ALL: "C" },
   });
@@ -76,12 +75,12 @@ async function* readDirectory(path: string): AsyncIterable<Buffer> {
     [3, uid],
     [4, process.getegid?.() ?? 0],
   ] as const) {
-    const map = child.stdio[fd] as unknown as NodeJS.WritableStream;
+    const map = tool.child.stdio[fd] as unknown as NodeJS.WritableStream;
     // As root it is not read.
     map.on("error", () => undefined);
     map.end(`+${id} +0\n`);
   }
-  yield* outputOf(child as unknown as Piped, `read ${path}`);
+  yield* outputOf(tool, `read ${path}`);
 }
 
 async function* readFile(
@@ -91,8 +90,8 @@ async function* readFile(
   if (compression === undefined) yield* createReadStream(path) as AsyncIterable<Buffer>;
   else if (compression === "xz") {
     const stdio = ["ignore", "pipe", "pipe"] as const;
-    const child = spawn("xz", ["--decompress", "--stdout", "--", path], { stdio: [...stdio] });
-    yield* outputOf(child as unknown as Piped, `read ${path}`);
+    const tool = spawnTool("xz", ["--decompress", "--stdout", "--", path], { stdio });
+    yield* outputOf(tool, `read ${path}`);
   } else yield* unpacked(path, compression === "gzip" ? createGunzip() : createZstdDecompress());
 }
 
@@ -107,13 +106,13 @@ async function* unpacked(path: string, unpack: Transform): AsyncIterable<Buffer>
   }
 }
 
-async function* outputOf(child: Piped, what: string): AsyncIterable<Buffer> {
-  const ended = endOfProgram(child, what);
+async function* outputOf(tool: Tool, what: string): AsyncIterable<Buffer> {
+  const ended = endOfProgram(tool, what);
   try {
-    yield* child.stdout as AsyncIterable<Buffer>;
+    yield* tool.child.stdout as Readable as AsyncIterable<Buffer>;
     await ended;
   } finally {
-    child.kill("SIGKILL");
+    tool.kill();
   }
 }
 

@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import { abortedError } from "@virga/vm";
+import { spawnTool } from "../setup/spawn-tool.ts";
 import { endOfProgram } from "./end-of-program.ts";
 
 // An archive's own entry for the root is ignored. Guests read lz4 the fastest.
@@ -43,10 +43,10 @@ export async function packBase(
     if (signal?.aborted === true) throw abortedError("packing an image", signal);
   };
   checkAbort();
-  const child = spawn("sqfstar", [...PACKING, target], { stdio: ["pipe", "ignore", "pipe"] });
-  const ended = endOfProgram(child, "pack the image");
+  const tool = spawnTool("sqfstar", [...PACKING, target], { stdio: ["pipe", "ignore", "pipe"] });
+  const ended = endOfProgram(tool, "pack the image");
   const hash = createHash("sha256");
-  const { stdin } = child;
+  const stdin = tool.child.stdin as Writable;
   let bytes = 0;
   // It ends at the end mark of the archive; what pads the last block behind it may find nobody.
   stdin.on("error", () => undefined);
@@ -54,8 +54,7 @@ export async function packBase(
     stdin.once("close", resolve);
   });
   // It may be at work with all that it was given.
-  const kill = (): boolean => child.kill("SIGKILL");
-  signal?.addEventListener("abort", kill, { once: true });
+  signal?.addEventListener("abort", tool.kill, { once: true });
   try {
     for await (const chunk of stream) {
       checkAbort();
@@ -68,13 +67,13 @@ export async function packBase(
     stdin.end();
     await ended;
   } catch (error) {
-    kill();
+    tool.kill();
     await ended.catch(() => undefined);
     await rm(target, { force: true });
     checkAbort();
     throw error;
   } finally {
-    signal?.removeEventListener("abort", kill);
+    signal?.removeEventListener("abort", tool.kill);
   }
   return {
     streamSha256: hash.digest("hex"),

@@ -3,8 +3,11 @@ import { createHash } from "node:crypto";
 import { access, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
+import { isVirgaError } from "@virga/vm";
+import { runTool } from "./run-tool.ts";
 
 const run = promisify(execFile);
+const COMPILE_TIMEOUT_MS = 10 * 60_000;
 
 const warnings = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"];
 const release = {
@@ -166,10 +169,15 @@ async function compile(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    await run(compiler, args, { maxBuffer: 16 << 20, ...(signal && { signal }) });
+    await runTool(compiler, args, {
+      what: `build ${name}`,
+      timeoutMs: COMPILE_TIMEOUT_MS,
+      ...(signal && { signal }),
+    });
   } catch (cause) {
-    const output = cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : "";
-    throw new Error(`Cannot build ${name} with ${compiler}${output && `:\n${output}`}`, { cause });
+    if (!isVirgaError(cause) || cause.code !== "SETUP_FAILED") throw cause;
+    const said = typeof cause.details["tail"] === "string" ? cause.details["tail"].trim() : "";
+    throw new Error(`Cannot build ${name} with ${compiler}${said && `:\n${said}`}`, { cause });
   }
 }
 

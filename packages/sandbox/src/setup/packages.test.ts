@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
 import { VirgaError } from "@virga/vm";
 import { installPackages, withFreshLists } from "./packages.ts";
@@ -37,6 +41,28 @@ test("packages are downloaded, then installed", async (t) => {
   const { options, calls } = await useApt(t, "", 1);
   await installPackages(["one", "two"], options);
   assert.deepEqual(await calls(), ["install download", "install"]);
+});
+
+test("an installation goes on to its end when the process is killed that asked for it", async (t) => {
+  const place = await useTemporaryDirectory(t);
+  const [begun, go, done] = ["begun", "go", "done"].map((name) => join(place, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const install = `: > ${begun}; until [ -e ${go} ]; do sleep 0.02; done; : > ${done}`;
+  const { options } = await useApt(t, `case "$*" in *download-only*) ;; *) ${install};; esac`, 1);
+  const module = new URL("./packages.ts", import.meta.url).href;
+  const program = `const { installPackages } = await import(${JSON.stringify(module)});
+    await installPackages(["one"], ${JSON.stringify(options)});`;
+  const flags = ["--conditions=virga-source", "--input-type=module", "--eval", program];
+  const child = spawn(process.execPath, flags, { stdio: "inherit" });
+  const closed = once(child, "close");
+  while (!existsSync(begun)) await sleep(5);
+  child.kill("SIGKILL");
+  await closed;
+  await writeFile(go, "");
+  while (!existsSync(done)) await sleep(5);
 });
 
 test("lists are fetched first when there are none or they are old", async (t) => {

@@ -48,7 +48,12 @@ export async function installPackages(
       }),
     options,
   );
-  await runTool("apt-get", [...install, ...packages], { ...shared, timeoutMs: INSTALL_TIMEOUT_MS });
+  // A system half installed is worse than an apt that goes on alone: dpkg keeps its own locks, and whoever comes next waits for them.
+  await runTool("apt-get", [...install, ...packages], {
+    ...shared,
+    timeoutMs: INSTALL_TIMEOUT_MS,
+    outlives: true,
+  });
 }
 
 /**

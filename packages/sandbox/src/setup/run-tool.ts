@@ -1,5 +1,7 @@
-import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 import { VirgaError, abortedError } from "@virga/vm";
+import { spawnTool } from "./spawn-tool.ts";
 
 /** How to run a program of the system. */
 export interface ToolOptions {
@@ -14,16 +16,24 @@ export interface ToolOptions {
   /** Standard output beyond this fails the call. */
   readonly maxOutputBytes?: number;
   readonly signal?: AbortSignal | undefined;
+  /** It goes on when this process is killed: for what must not stop half-way. Default false. */
+  readonly outlives?: boolean;
   /** Called with each whole line of standard output and standard error, as it comes. */
   readonly onLine?: (line: string) => void;
 }
+
+type Piped = ChildProcess & {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+};
 
 const TAIL_BYTES = 4096;
 const ABORTED = "aborted";
 
 /**
  * Runs a program and gives its standard output. `SETUP_FAILED` when it is missing, fails (with the tail of what it said), exceeds its time or
- * its output; `ABORTED` by the signal. The program is ended in every such case before the call rejects.
+ * its output; `ABORTED` by the signal. The program is ended in every such case before the call rejects, and by the death of this process.
  */
 export async function runTool(
   program: string,
@@ -32,24 +42,19 @@ export async function runTool(
 ): Promise<Buffer> {
   const { what, timeoutMs = 60_000, maxOutputBytes = 256 << 20, signal } = options;
   if (signal?.aborted === true) throw abortedError(what, signal);
-  const child = spawn(program, [...args], {
+  const tool = spawnTool(program, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ["pipe", "pipe", "pipe"],
-    // A group of its own: it is ended with all that it started, and a Ctrl-C reaches it by way of the signal only.
-    detached: true,
+    outlives: options.outlives === true,
   });
+  const child = tool.child as Piped;
   const chunks: Buffer[] = [];
   let bytes = 0;
   let tail = "";
   let problem: string | undefined;
   const stop = (why: string): void => {
     problem ??= why;
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
+    tool.kill();
   };
   const timer = setTimeout(stop, timeoutMs, `not done after ${timeoutMs / 1000} s`);
   const onAbort = (): void => stop(ABORTED);
