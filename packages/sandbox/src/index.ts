@@ -16,7 +16,8 @@ export {
 export { BUILT_IN_NAMES, DEBIAN, DEFAULT_IMAGE, findImage, type Image } from "./images/image.ts";
 export type { BuildImageOptions, BuiltImage } from "./images/build-image.ts";
 export type { ImageRecord, ImageSettings } from "./images/image-record.ts";
-export type { ImageListing, RemovedImage, StoredImage } from "./images/image-store.ts";
+export type { StoredImage } from "./images/image-directories.ts";
+export type { ImageListing, RemovedImage } from "./images/image-store.ts";
 export { Images, type ImagesOptions } from "./images/images.ts";
 export { currentBusybox, fetchBusybox } from "./setup/busybox.ts";
 export { homePaths, openHome, type Home, type HomeInput } from "./home.ts";

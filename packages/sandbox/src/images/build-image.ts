@@ -10,7 +10,7 @@ import type { ImageSettings } from "./image-record.ts";
 import { openImageSource } from "./image-source.ts";
 import type { ImageSource } from "./image-source.ts";
 import { ImageStore } from "./image-store.ts";
-import type { StoredImage } from "./image-store.ts";
+import type { StoredImage } from "./image-directories.ts";
 import { hashStream, packBase } from "./pack-base.ts";
 
 const MIB = 2 ** 20;

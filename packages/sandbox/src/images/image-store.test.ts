@@ -157,10 +157,3 @@ test("the beginning of a digest must be long enough, and no other's", async (t) 
     message: /stands for several images/,
   });
 });
-
-test("names with path characters stay files in the tags' folder", async (t) => {
-  const { store, directory, digest } = await storeWith(t, "localhost:5000/a/b:1");
-  assert.equal((await store.find("localhost:5000/a/b:1"))?.record.digest, digest);
-  assert.deepEqual(await readdir(join(directory, "tags")), ["localhost%3A5000%2Fa%2Fb%3A1"]);
-  assert.equal(await store.find("../images/tags/x"), undefined);
-});
