@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { Deadline } from "./deadline.ts";
-import { startProcess } from "./exec-operation.ts";
+import { AgentCalls, type CallOptions } from "./agent-calls.ts";
 import { type ExecOptions, execRequest } from "./exec-request.ts";
 import { GuestFiles } from "./files.ts";
 import { type GuestPort, parsePort, tunnelFields } from "./guest-port.ts";
@@ -27,9 +26,6 @@ import {
   targetFields,
 } from "./process-list.ts";
 import { readRecords } from "./record-reader.ts";
-import { runRequest } from "./run-request.ts";
-import { SessionPool } from "./session-pool.ts";
-import { type GuestStream, startStream } from "./stream-operation.ts";
 
 /** What an {@link AgentClient} is made from. */
 export interface AgentClientOptions {
@@ -42,16 +38,6 @@ export interface AgentClientOptions {
   readonly maxIdle?: number;
   /** Milliseconds an idle connection is kept. Default 5,000. */
   readonly idleTimeoutMs?: number;
-}
-
-/** Limits of one call. */
-export interface CallOptions {
-  /** Milliseconds until the answer must be there. Default: that of the client. */
-  readonly timeoutMs?: number;
-  /** Milliseconds until the agent must have welcomed us; when given, `timeoutMs` begins only then. */
-  readonly connectTimeoutMs?: number;
-  /** Ends the call when aborted. */
-  readonly signal?: AbortSignal;
 }
 
 /** How to take over a process. */
@@ -74,19 +60,18 @@ export interface AttachOptions {
 export class AgentClient implements AsyncDisposable {
   /** The files of the guest. */
   readonly files: GuestFiles = new GuestFiles({
-    call: (op, fields, options) => this.#call(op, () => fields, options),
-    stream: (op, fields, options, hasInput) => this.#stream(op, fields, options, hasInput),
+    call: (op, fields, options) => this.#calls.call(op, () => fields, options),
+    stream: (op, fields, options, hasInput) => this.#calls.stream(op, fields, options, hasInput),
   });
-  readonly #pool: SessionPool;
-  readonly #timeoutMs: number;
+  readonly #calls: AgentCalls;
 
   constructor(options: AgentClientOptions) {
-    this.#timeoutMs = options.timeoutMs ?? 30_000;
-    this.#pool = new SessionPool({
+    this.#calls = new AgentCalls({
       connect: options.connect,
       logger: options.logger,
       maxIdle: options.maxIdle ?? 1,
       idleTimeoutMs: options.idleTimeoutMs ?? 5_000,
+      timeoutMs: options.timeoutMs ?? 30_000,
     });
   }
 
@@ -99,7 +84,7 @@ export class AgentClient implements AsyncDisposable {
     argv: readonly (string | Uint8Array)[],
     options: ExecOptions = {},
   ): Promise<GuestProcess> {
-    return this.#start("exec", execRequest(argv, options), options);
+    return this.#calls.start("exec", execRequest(argv, options), options);
   }
 
   /**
@@ -111,12 +96,12 @@ export class AgentClient implements AsyncDisposable {
   async attach(target: ProcessTarget, options: AttachOptions = {}): Promise<GuestProcess> {
     const { replay } = options;
     const fields = { op: "attach", ...targetFields("attach", target), replay };
-    return this.#start("attach", fields, { stdin: true, ...options });
+    return this.#calls.start("attach", fields, { stdin: true, ...options });
   }
 
   /** The processes that were started by `exec` and run, or have ended without anybody being told. */
   async processes(options: CallOptions = {}): Promise<GuestProcessInfo[]> {
-    return parseProcesses(await this.#call("execs", () => ({}), options));
+    return parseProcesses(await this.#calls.call("execs", () => ({}), options));
   }
 
   /**
@@ -130,12 +115,12 @@ export class AgentClient implements AsyncDisposable {
   ): Promise<void> {
     const { group } = options;
     const fields = { ...targetFields("signal", target), signal: linuxSignal(signal), group };
-    await this.#call("signal", () => fields, options);
+    await this.#calls.call("signal", () => fields, options);
   }
 
   /** Asks whether the agent is there. */
   async ping(options: CallOptions = {}): Promise<GuestPing> {
-    return parsePing(await this.#call("ping", () => ({}), options));
+    return parsePing(await this.#calls.call("ping", () => ({}), options));
   }
 
   /** Gives the guest entropy, time, names, environment and network, and thaws it. To be called after boot and after each restore. */
@@ -144,7 +129,7 @@ export class AgentClient implements AsyncDisposable {
     const fields = (): MessageFields => initRequest(init, entropy, BigInt(Date.now()) * 1_000_000n);
     // What cannot be sent is refused before a connection is opened.
     encodeMessage(fields());
-    await this.#call("init", fields, options);
+    await this.#calls.call("init", fields, options);
   }
 
   /**
@@ -154,18 +139,18 @@ export class AgentClient implements AsyncDisposable {
    */
   async prepare(options: CallOptions & { readonly freezeTimeoutMs?: number } = {}): Promise<void> {
     const timeoutMs = options.freezeTimeoutMs ?? 5_000;
-    await this.#call("prepare", () => ({ timeoutMs }), options, false);
+    await this.#calls.call("prepare", () => ({ timeoutMs }), options, false);
     await this.reset();
   }
 
   /** Lets frozen user processes run again. Does nothing when they do. */
   async thaw(options: CallOptions = {}): Promise<void> {
-    await this.#call("thaw", () => ({}), options);
+    await this.#calls.call("thaw", () => ({}), options);
   }
 
   /** Measures the guest. */
   async stats(options: CallOptions = {}): Promise<GuestStats> {
-    return parseStats(await this.#call("stats", () => ({}), options));
+    return parseStats(await this.#calls.call("stats", () => ({}), options));
   }
 
   /**
@@ -178,13 +163,13 @@ export class AgentClient implements AsyncDisposable {
     options: CallOptions & { readonly host?: string } = {},
   ): Promise<Duplex> {
     return new GuestTunnel(
-      await this.#stream("tunnel", tunnelFields(port, options.host), options, true),
+      await this.#calls.stream("tunnel", tunnelFields(port, options.host), options, true),
     );
   }
 
   /** The TCP ports that something in the guest listens on. */
   async ports(options: CallOptions = {}): Promise<GuestPort[]> {
-    await using stream = await this.#stream("ports", {}, options, false);
+    await using stream = await this.#calls.stream("ports", {}, options, false);
     const ports: GuestPort[] = [];
     for await (const record of readRecords(stream.output)) ports.push(parsePort(record));
     return ports;
@@ -192,12 +177,12 @@ export class AgentClient implements AsyncDisposable {
 
   /** Writes what the guest has in memory to its disks. */
   async sync(options: CallOptions = {}): Promise<void> {
-    await this.#call("sync", () => ({}), options);
+    await this.#calls.call("sync", () => ({}), options);
   }
 
   /** Begins an orderly shutdown. Resolves when the agent has agreed, not when the guest is off. */
   async shutdown(mode: "poweroff" | "reboot", options: CallOptions = {}): Promise<void> {
-    await this.#call("shutdown", () => ({ mode }), options, false);
+    await this.#calls.call("shutdown", () => ({ mode }), options, false);
     await this.reset();
   }
 
@@ -207,78 +192,20 @@ export class AgentClient implements AsyncDisposable {
     fields: MessageFields = {},
     options: CallOptions = {},
   ): Promise<MessageMap> {
-    return await this.#call(op, () => fields, options);
+    return await this.#calls.call(op, () => fields, options);
   }
 
   /** Closes idle connections, and those in use when their call is over. To be called before a pause or a snapshot. */
   async reset(): Promise<void> {
-    await this.#pool.reset();
+    await this.#calls.reset();
   }
 
   /** Closes all connections, which ends what is under way. Resolves when they are closed. */
   async close(): Promise<void> {
-    await this.#pool.close();
+    await this.#calls.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #start(
-    op: "exec" | "attach",
-    fields: MessageFields,
-    options: Pick<ExecOptions, "stdin" | "pty" | "signal" | "startTimeoutMs">,
-  ): Promise<GuestProcess> {
-    const request = encodeMessage(fields);
-    const deadline = new Deadline(op, options.startTimeoutMs ?? this.#timeoutMs, options.signal);
-    try {
-      const session = await this.#pool.acquire(deadline);
-      const release = (): void => this.#pool.release(session);
-      return await startProcess({ session, op, request, options, deadline, release });
-    } finally {
-      deadline.dispose();
-    }
-  }
-
-  async #stream(
-    op: string,
-    fields: MessageFields,
-    options: CallOptions,
-    hasInput: boolean,
-  ): Promise<GuestStream> {
-    const request = encodeMessage({ op, ...fields });
-    const { signal } = options;
-    const deadline = new Deadline(op, options.timeoutMs ?? this.#timeoutMs, signal);
-    try {
-      const session = await this.#pool.acquire(deadline);
-      const release = (): void => this.#pool.release(session);
-      return await startStream({ session, op, request, hasInput, deadline, signal, release });
-    } finally {
-      deadline.dispose();
-    }
-  }
-
-  async #call(
-    op: string,
-    fields: () => MessageFields,
-    options: CallOptions,
-    keep = true,
-  ): Promise<MessageMap> {
-    const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
-    let deadline = new Deadline(op, options.connectTimeoutMs ?? timeoutMs, options.signal);
-    try {
-      const session = await this.#pool.acquire(deadline);
-      try {
-        if (options.connectTimeoutMs !== undefined) {
-          deadline.dispose();
-          deadline = new Deadline(op, timeoutMs, options.signal);
-        }
-        return await runRequest(session, op, encodeMessage({ op, ...fields() }), deadline);
-      } finally {
-        this.#pool.release(session, keep);
-      }
-    } finally {
-      deadline.dispose();
-    }
   }
 }

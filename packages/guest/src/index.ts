@@ -1,9 +1,5 @@
-export {
-  AgentClient,
-  type AgentClientOptions,
-  type AttachOptions,
-  type CallOptions,
-} from "./agent-client.ts";
+export type { CallOptions } from "./agent-calls.ts";
+export { AgentClient, type AgentClientOptions, type AttachOptions } from "./agent-client.ts";
 export {
   GuestError,
   type GuestErrorCode,
