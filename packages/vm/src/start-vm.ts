@@ -100,7 +100,7 @@ async function start(
         ? undefined
         : { directory: source.directory, writable: plan.snapshotWritable ?? false },
     );
-    await driver.prepareFiles(context, source);
+    await driver.prepareFiles(context, source, signal);
     return made;
   });
   const { process, control } = await launchVmm({

@@ -153,8 +153,12 @@ export interface HypervisorDriver {
   capabilities(build: HypervisorBuild): HypervisorCapabilities;
   /** Fails with `UNSUPPORTED` or `INVALID_CONFIG` where this build cannot make this VM. Called before anything is created. */
   check(context: VmContext, source: SnapshotSource | undefined): void;
-  /** Files the driver needs in the run directory before the launch (beside disks, kernel and snapshot, which the manager binds). */
-  prepareFiles(context: VmContext, source: SnapshotSource | undefined): Promise<void>;
+  /** Files the driver needs in the run directory before the launch (beside disks, kernel and snapshot, which the manager binds). `ABORTED` by the signal. */
+  prepareFiles(
+    context: VmContext,
+    source: SnapshotSource | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void>;
   planBoot(context: VmContext): LaunchPlan;
   planRestore(context: VmContext, source: SnapshotSource): LaunchPlan;
   control(context: VmContext): HypervisorControl;

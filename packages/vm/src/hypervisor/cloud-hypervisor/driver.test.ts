@@ -86,10 +86,10 @@ test("what it cannot do is refused before anything is made", () => {
 test("memory in a file is made sparse, of the guest's size, for its owner only", async (context) => {
   const vm = testContext(await testDirectory(context), true, { memoryForm: "file", memoryMib: 64 });
   await mkdir(vm.layout.host.directory);
-  await driver.prepareFiles(vm, undefined);
+  await driver.prepareFiles(vm, undefined, undefined);
   const { size, blocks, mode } = await stat(vm.layout.host.memory);
   assert.deepEqual([size, blocks, mode & 0o777], [64 * 1024 * 1024, 0, 0o600]);
-  await assert.rejects(driver.prepareFiles(vm, undefined), { code: "EEXIST" });
+  await assert.rejects(driver.prepareFiles(vm, undefined, undefined), { code: "EEXIST" });
 });
 
 test("a VM without a guest channel has none to connect to", async () => {

@@ -61,8 +61,8 @@ export const cloudHypervisorDriver: HypervisorDriver = {
       );
     }
   },
-  async prepareFiles(context, source) {
-    if (source !== undefined) await prepareRestore(context, source);
+  async prepareFiles(context, source, signal) {
+    if (source !== undefined) await prepareRestore(context, source, signal);
     else if (context.config.memoryForm === "file") await makeMemoryFile(context);
   },
   planBoot: plan,

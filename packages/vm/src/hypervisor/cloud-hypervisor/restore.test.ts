@@ -48,7 +48,7 @@ test("with the fixed paths the published directory is used as it is", async (con
     ["copy", "ranges", "Copy"],
   ] as const) {
     const { vm, source } = await clone(context, true, mode, form);
-    await prepareRestore(vm, source);
+    await prepareRestore(vm, source, undefined);
     assert.ok(!existsSync(join(vm.layout.host.directory, "restore")));
     assert.deepEqual(restoreBody(vm, source), {
       source_url: "file:///run/virga/vm/snapshot",
@@ -64,7 +64,7 @@ test("without a mount namespace a clone gets a configuration of its own", async 
     ["on-demand", "ranges"],
   ] as const) {
     const { vm, source } = await clone(context, false, mode, form);
-    await prepareRestore(vm, source);
+    await prepareRestore(vm, source, undefined);
     const { host } = vm.layout;
     const directory = join(host.directory, "restore");
     assert.equal(restoreBody(vm, source)["source_url"], `file://${directory}`);
@@ -85,7 +85,7 @@ test("without a mount namespace a clone gets a configuration of its own", async 
 
 test("a copy of a mappable snapshot has a memory file of its own", async (context) => {
   const { vm, source } = await clone(context, true, "copy", "file");
-  await prepareRestore(vm, source);
+  await prepareRestore(vm, source, undefined);
   const { host } = vm.layout;
   assert.equal(restoreBody(vm, source)["source_url"], `file://${fixed}/restore`);
   const config = JSON.parse(await readFile(join(host.directory, "restore", "config.json"), "utf8"));

@@ -46,16 +46,21 @@ export function restoreBody(context: VmContext, source: SnapshotSource): Record<
 
 /**
  * Makes the files this clone needs beside the snapshot: an edited configuration where the fixed paths do not hold or memory must be its own, and a copy
- * of the memory file for the latter.
+ * of the memory file for the latter. `ABORTED` by the signal.
  */
-export async function prepareRestore(context: VmContext, source: SnapshotSource): Promise<void> {
+export async function prepareRestore(
+  context: VmContext,
+  source: SnapshotSource,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (usesPublished(context, source)) return;
   const { host, inside } = context.layout;
   const { memory } = source.manifest;
   const published = parseSnapshotConfig(
     await readRegular(join(source.directory, SNAPSHOT_FILES.config), MAX_CONFIG_BYTES),
   );
-  if (ownsMemory(source)) await copySparse(join(source.directory, memory.file), host.memory);
+  if (ownsMemory(source))
+    await copySparse(join(source.directory, memory.file), host.memory, { signal });
   const directory = host.restore;
   await mkdir(directory, { mode: 0o700 });
   const edited = retargetConfig(

@@ -212,7 +212,7 @@ test("each VM but a shared clone has a memory file of its own", async (context) 
   const made = async (name: string, source?: SnapshotSource): Promise<string> => {
     const vm = contextOf({ directory: join(root, name) });
     await mkdir(vm.layout.host.directory, { recursive: true });
-    await driver.prepareFiles(vm, source);
+    await driver.prepareFiles(vm, source, undefined);
     return vm.layout.host.memory;
   };
   const booted = await stat(await made("booted"));

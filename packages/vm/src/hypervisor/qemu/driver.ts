@@ -95,11 +95,16 @@ function unsupported(feature: string, hint: string | undefined): VirgaError {
 }
 
 /** Makes the VM's own memory file: always a file, so that each VM's snapshot is one that clones can map. */
-async function prepareFiles(context: VmContext, source: SnapshotSource | undefined): Promise<void> {
+async function prepareFiles(
+  context: VmContext,
+  source: SnapshotSource | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { layout, config } = context;
   if (source?.mode === "shared") return;
   if (source !== undefined) {
-    await copySparse(join(source.directory, source.manifest.memory.file), layout.host.memory);
+    const snapshot = join(source.directory, source.manifest.memory.file);
+    await copySparse(snapshot, layout.host.memory, { signal });
     return;
   }
   const file = await open(layout.host.memory, "wx", 0o600);
