@@ -77,6 +77,19 @@ test(
   },
 );
 
+test("a state directory is refused at once whose VMs' sockets would have too long paths", async (t) => {
+  const directory = await useTemporaryDirectory(t);
+  const longest = 107 - "/vms/".length - 20 - "/run/v.sock_4294967295".length;
+  const fits = join(directory, "d".repeat(longest - directory.length - 1));
+  await openHome(homePaths({ ...user, env: { VIRGA_HOME: fits } }));
+  const tooLong = homePaths({ ...user, env: { VIRGA_HOME: `${fits}d` } });
+  await assert.rejects(openHome(tooLong), {
+    code: "INVALID_CONFIG",
+    message: /^Cannot use \S+: VMs need a directory whose path is shorter by 1: .* 108 bytes/,
+  });
+  await assert.rejects(stat(tooLong.state), { code: "ENOENT" });
+});
+
 test("a path that is a file is an error that names it", async () => {
   const home = homePaths({ ...user, env: { VIRGA_HOME: "/dev/null/v" } });
   await assert.rejects(

@@ -1,7 +1,8 @@
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { VirgaError, errorText } from "@virga/vm";
+import { VirgaError, errorText, socketProblem } from "@virga/vm";
+import { SANDBOX_ID_LENGTH } from "./sandbox-id.ts";
 
 /** Where Virga keeps everything on this machine. */
 export interface Home {
@@ -79,15 +80,28 @@ export function machineDirectory(input: HomeInput = thisProcess()): string {
 
 /**
  * Makes the directories that are missing, for this user only (mode 0700), and gives their paths. `INVALID_CONFIG` when one of them belongs to somebody else:
- * whoever owns it could swap what is run as this user. `IO_ERROR` when one cannot be made.
+ * whoever owns it could swap what is run as this user; and when the state directory's path is too long for sockets. `IO_ERROR` when one cannot be made.
  */
 export async function openHome(home: Home = homePaths()): Promise<Home> {
+  const tooLong = whyTooLong(home);
+  if (tooLong !== undefined) {
+    throw new VirgaError("INVALID_CONFIG", `Cannot use ${home.state}: ${tooLong}`, {
+      details: { path: home.state },
+      hint: "Set VIRGA_HOME to a shorter path.",
+    });
+  }
   const { state, run, kernel, initramfs, busybox, native, images, templates } = home;
   const { disks, vms, sandboxes, snapshots } = home;
   const assets = [kernel, initramfs, busybox, native, images, templates];
   const inside = [...assets, disks, vms, sandboxes, snapshots, home.networks];
   for (const path of [state, run, ...inside]) await ownDirectory(path);
   return home;
+}
+
+/** Why no VM can live below this state directory; undefined where one can. Sockets have short paths: that is told at once, and not when the first VM is made. */
+export function whyTooLong({ vms }: Home): string | undefined {
+  const problem = socketProblem(join(vms, "i".repeat(SANDBOX_ID_LENGTH)));
+  return problem && `VMs need ${problem.allowed}`;
 }
 
 function layout(state: string, run: string): Home {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { checkSocketPaths, vmLayout } from "./directory.ts";
+import { socketProblem, vmLayout } from "./directory.ts";
 
 test("an isolated VM sees its files on the fixed path, the root disk under its stable name", () => {
   const layout = vmLayout("/var/lib/virga/vms/a", "api.sock", true);
@@ -14,9 +14,12 @@ test("an isolated VM sees its files on the fixed path, the root disk under its s
 
 test("socket paths must fit, their longest suffix included", () => {
   const longest = `/${"d".repeat(107 - "/run/v.sock_4294967295".length - 1)}`;
-  checkSocketPaths(vmLayout(longest, "api.sock", true));
-  assert.throws(() => checkSocketPaths(vmLayout(`${longest}d`, "api.sock", true)), {
-    code: "INVALID_CONFIG",
-    message: /is 108 bytes long/u,
+  assert.equal(socketProblem(longest, "api.sock"), undefined);
+  assert.deepEqual(socketProblem(`${longest}de`, "api.sock"), {
+    path: "vmDirectory",
+    value: `${longest}de`,
+    allowed:
+      "a directory whose path is shorter by 2: a socket in it would have a path of 109 bytes, at most 107 are possible",
   });
+  assert.notEqual(socketProblem(longest, "s".repeat(32)), undefined, "a control socket's own name");
 });

@@ -1,12 +1,16 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { VirgaError, errnoOf, isVirgaError } from "./errors.ts";
+import type { ConfigProblem } from "./config/problem.ts";
+import { errnoOf, isVirgaError } from "./errors.ts";
 
 /** Where a VM's directory appears inside its mount namespace, the same for every VM, so that paths in a snapshot hold for every clone. */
 export const FIXED_VM_PATH = "/run/virga/vm";
 
 /** Longest path of a Unix socket, without its terminating zero (`sockaddr_un`). */
 const MAX_SOCKET_PATH_BYTES = 107;
+
+/** Name of the control socket, where the configuration has none. */
+export const DEFAULT_SOCKET_NAME = "api.sock";
 
 /** Names inside the host-only directory (mode 0700, never seen by the VMM). */
 const HOST_FILES = {
@@ -157,28 +161,22 @@ export function vmLayout(directory: string, socketName: string, isolated: boolea
   };
 }
 
-/** Fails unless every socket of the layout, the longest suffix included, fits into a socket address. */
-export function checkSocketPaths(layout: VmLayout): void {
+/** What is wrong with a VM's directory where one of its sockets, the longest suffix included, does not fit into a socket address. */
+export function socketProblem(
+  directory: string,
+  socketName: string = DEFAULT_SOCKET_NAME,
+): ConfigProblem | undefined {
+  const { host } = vmLayout(directory, socketName, false);
   // Cloud Hypervisor makes `<vsock>_<port>` for connections that the guest opens.
-  const longest = [
-    `${layout.host.vsock}_4294967295`,
-    layout.host.api,
-    layout.host.qmpReads,
-    join(layout.host.ports, "15.sock"),
-  ];
-  for (const path of longest) {
-    const bytes = Buffer.byteLength(path);
-    if (bytes > MAX_SOCKET_PATH_BYTES) {
-      throw new VirgaError(
-        "INVALID_CONFIG",
-        `Socket path is ${bytes} bytes long, at most ${MAX_SOCKET_PATH_BYTES} are possible: ${path}`,
-        {
-          details: { path, bytes, maximum: MAX_SOCKET_PATH_BYTES },
-          hint: "Use a shorter VM directory.",
-        },
-      );
-    }
-  }
+  const paths = [`${host.vsock}_4294967295`, host.api, host.qmpReads, join(host.ports, "15.sock")];
+  const bytes = Math.max(...paths.map((path) => Buffer.byteLength(path)));
+  if (bytes <= MAX_SOCKET_PATH_BYTES) return undefined;
+  const excess = bytes - MAX_SOCKET_PATH_BYTES;
+  return {
+    path: "vmDirectory",
+    value: directory,
+    allowed: `a directory whose path is shorter by ${excess}: a socket in it would have a path of ${bytes} bytes, at most ${MAX_SOCKET_PATH_BYTES} are possible`,
+  };
 }
 
 const OURS = new Set<string>(Object.values(HOST_FILES));

@@ -11,7 +11,7 @@ export type {
 export { findHypervisor } from "./config/defaults.ts";
 export { isVmId } from "./config/ids.ts";
 export type { ConfigProblem } from "./config/problem.ts";
-export { FIXED_VM_PATH } from "./directory.ts";
+export { FIXED_VM_PATH, socketProblem } from "./directory.ts";
 export {
   VirgaError,
   abortedError,

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { checkFiles } from "./check-files.ts";
 import { claimDirectory } from "./claim-directory.ts";
 import type { ResolvedVmConfig, RestoreMode } from "./config/vm-config.ts";
-import { checkSocketPaths, vmLayout } from "./directory.ts";
+import { vmLayout } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
 import { explainFullDisk } from "./full-disk.ts";
 import { identifyKernel } from "./kernel-identity.ts";
@@ -58,7 +58,6 @@ export async function startVm(options: StartOptions): Promise<Machine> {
   const context: VmContext = { config, layout, build, uuid: randomUUID() };
   try {
     await operation.step("check", async () => {
-      checkSocketPaths(layout);
       driver.check(context, source);
       await checkFiles(config);
     });

@@ -1,7 +1,6 @@
 import { isAbsolute, join } from "node:path";
 import { adoptMachine } from "./adopt-vm.ts";
 import { changeBalloon } from "./change-balloon.ts";
-import type { DefaultsContext } from "./config/defaults.ts";
 import { isRecord } from "./config/value-check.ts";
 import type { HypervisorName, ResolvedVmConfig, VmConfig } from "./config/vm-config.ts";
 import { destroyMachine } from "./destroy-vm.ts";
@@ -20,6 +19,7 @@ import type { RecoveryOutcome } from "./recover-directory.ts";
 import { recoverVm, recoverVms } from "./recover-vms.ts";
 import type { RecoverVmsOptions } from "./recover-vms.ts";
 import { resolveConfig } from "./resolve-config.ts";
+import type { ResolveContext } from "./resolve-config.ts";
 import { prepareMachineSnapshot, snapshotMachine } from "./snapshot-vm.ts";
 import type { SnapshotOptions } from "./snapshot-vm.ts";
 import { checkSource } from "./snapshot/check-source.ts";
@@ -59,7 +59,7 @@ export class VmManager {
    * `INVALID_CONFIG` names every problem at once.
    */
   async create(config: VmConfig, options: OperationOptions = {}): Promise<Vm> {
-    const resolved = await resolveConfig(config, "boot", () => this.#defaults());
+    const resolved = await resolveConfig(config, "boot", this.#resolveContext());
     return this.#start(resolved, undefined, "", options.signal);
   }
 
@@ -74,7 +74,7 @@ export class VmManager {
   ): Promise<Vm> {
     // A string would be spread into its letters: what is no object is told as it is.
     const restored = isRecord(config) ? { ...config, snapshotDirectory } : config;
-    const resolved = await resolveConfig(restored, "restore", () => this.#defaults());
+    const resolved = await resolveConfig(restored, "restore", this.#resolveContext());
     const manifest = await readSnapshot(snapshotDirectory);
     const reason =
       options.reason ??
@@ -192,8 +192,8 @@ export class VmManager {
     };
   }
 
-  async #defaults(): Promise<DefaultsContext> {
-    const { isolated } = await this.isolation();
+  #resolveContext(): ResolveContext {
+    const isolated = async (): Promise<boolean> => (await this.isolation()).isolated;
     return { directory: this.#options.directory, isolated };
   }
 

@@ -125,6 +125,15 @@ test("a machine where nothing was set up is told so", async (t) => {
   assert.equal((await check("node", { ...context, nodeVersion: "26.0.0" })).ok, true);
 });
 
+test("a state directory with too long a path for sockets is found", async (t) => {
+  const context = await useMachine(t);
+  const env = { VIRGA_HOME: `/${"d".repeat(90)}` };
+  const home = homePaths({ env, uid: 0, userHome: "/root" });
+  const { ok, detail, fix } = await check("directories", { ...context, home });
+  assert.deepEqual([ok, fix], [false, "Set VIRGA_HOME to a shorter path"]);
+  assert.match(detail, /cannot be used: VMs need a directory whose path is shorter by \d+/);
+});
+
 test("a directory of somebody else is found", async (t) => {
   const context = await useMachine(t, { "home/file": "" });
   const { ok, detail } = await check("directories", { ...context, uid: 4321 });
@@ -190,6 +199,8 @@ test("userfaultfd is found as a device, as a call for all, or as a call for root
     all: await useMachine(t, { [setting]: "1\n" }),
     root: await useMachine(t, { [setting]: "0\n" }),
     none: await useMachine(t),
+    // For writing not even root can open a directory.
+    closed: await useMachine(t, { "dev/userfaultfd/closed": "", [setting]: "0\n" }),
   };
   const ok = async (context: DoctorContext, uid: number) =>
     (await check("userfaultfd", { ...context, uid })).ok;
@@ -198,12 +209,14 @@ test("userfaultfd is found as a device, as a call for all, or as a call for root
     true,
     false,
     false,
+    false,
   ]);
   assert.deepEqual(await Promise.all(Object.values(machines).map((machine) => ok(machine, 0))), [
     true,
     true,
     true,
     false,
+    true,
   ]);
 });
 

@@ -1,4 +1,5 @@
-import { access, readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VirgaError } from "@virga/vm";
 import { runTool } from "../setup/run-tool.ts";
@@ -47,13 +48,8 @@ const userfaultfd: CheckDefinition = {
   essential: false,
   run: async ({ root: base, uid }) => {
     const device = join(base, "dev/userfaultfd");
-    if (
-      await access(device).then(
-        () => true,
-        () => false,
-      )
-    )
-      return { ok: true, detail: device };
+    // By trying: it is there for everybody, and mostly root's alone.
+    if (await canOpen(device)) return { ok: true, detail: device };
     const setting = join(base, "proc/sys/vm/unprivileged_userfaultfd");
     const value = (await readFile(setting, "utf8").catch(() => "")).trim();
     if (value === "") {
@@ -71,6 +67,15 @@ const userfaultfd: CheckDefinition = {
     };
   },
 };
+
+async function canOpen(path: string): Promise<boolean> {
+  try {
+    await (await open(path, constants.O_RDWR)).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What the host lets us do. */
 export const hostChecks: readonly CheckDefinition[] = [root, namespaces, userfaultfd];

@@ -1,5 +1,6 @@
 import { access, constants, stat } from "node:fs/promises";
 import { errnoOf, virgaCommand } from "@virga/vm";
+import { whyTooLong } from "../home.ts";
 import { currentBusybox } from "../setup/busybox.ts";
 import { currentKernel } from "../setup/kernel/kernel-store.ts";
 import { isNativeReady } from "../setup/native.ts";
@@ -30,6 +31,14 @@ const directories: CheckDefinition = {
   name: "directories",
   essential: true,
   run: async ({ home, uid }) => {
+    const tooLong = whyTooLong(home);
+    if (tooLong !== undefined) {
+      return {
+        ok: false,
+        detail: `${home.state} cannot be used: ${tooLong}`,
+        fix: "Set VIRGA_HOME to a shorter path",
+      };
+    }
     for (const path of [home.state, home.run]) {
       try {
         const owner = (await stat(path)).uid;

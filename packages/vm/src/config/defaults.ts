@@ -1,5 +1,6 @@
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { accessSync, constants, statSync } from "node:fs";
+import { DEFAULT_SOCKET_NAME } from "../directory.ts";
 import { VirgaError } from "../errors.ts";
 import type {
   HypervisorName,
@@ -19,6 +20,9 @@ export const DEFAULT_TIMEOUTS: Required<TimeoutConfig> = {
   terminateMs: 10_000,
   lockMs: 10_000,
 };
+
+/** Values where the configuration has none. */
+export const DEFAULTS = { vcpus: 1, memoryMib: 512 } as const;
 
 /** What defaults depend on beside the configuration. */
 export interface DefaultsContext {
@@ -51,14 +55,14 @@ export function applyDefaults(config: VmConfig, context: DefaultsContext): Resol
     kernel: config.kernel,
     initramfs: config.initramfs,
     disks: [...rootfs, ...disks],
-    vcpus: config.vcpus ?? 1,
-    memoryMib: config.memoryMib ?? 512,
+    vcpus: config.vcpus ?? DEFAULTS.vcpus,
+    memoryMib: config.memoryMib ?? DEFAULTS.memoryMib,
     memoryForm,
     networkNamespace: namespacePath(config.networkNamespace, context.isolated),
     network: config.network && resolveNetwork(config.network),
     kernelArguments: config.kernelArguments ?? [],
     initPath: config.initPath,
-    socketName: config.socketPath ?? "api.sock",
+    socketName: config.socketPath ?? DEFAULT_SOCKET_NAME,
     vmDirectory: config.vmDirectory ?? join(context.directory, config.sandboxId),
     snapshotDirectory: config.snapshotDirectory,
     guestChannel: config.guestChannel ?? true,

@@ -44,10 +44,8 @@ export function validateConfig(
   );
   check.oneOf("hypervisor", config.hypervisor, HYPERVISORS);
   check.path("binary", config.binary);
-  if (purpose === "boot") check.given("kernel", config.kernel, "the path of a kernel image");
-  else check.given("snapshotDirectory", config.snapshotDirectory, "the path of a snapshot");
-  for (const key of ["kernel", "initramfs", "vmDirectory", "snapshotDirectory"] as const)
-    check.path(key, config[key]);
+  for (const key of ["kernel", "initramfs", "vmDirectory"] as const) check.path(key, config[key]);
+  validateSource(check, config, purpose);
   check.integer("vcpus", config.vcpus, 1, 255);
   check.integer("memoryMib", config.memoryMib, 32, MAX_MEMORY_MIB);
   check.oneOf("memoryForm", config.memoryForm, FORMS);
@@ -76,6 +74,27 @@ export function validateConfig(
   validateNetwork(check, config);
   validateTimeouts(check, config.timeouts);
   return check.problems;
+}
+
+/** What the VM comes from: a kernel, or a snapshot. */
+function validateSource(
+  check: ValueCheck,
+  { kernel, snapshotDirectory }: Unchecked<VmConfig>,
+  purpose: "boot" | "restore",
+): void {
+  if (purpose === "restore") {
+    check.given("snapshotDirectory", snapshotDirectory, "the path of a snapshot");
+    check.path("snapshotDirectory", snapshotDirectory);
+    return;
+  }
+  check.given("kernel", kernel, "the path of a kernel image");
+  // It would be ignored, and the VM be taken for a clone later.
+  check.that(
+    snapshotDirectory === undefined,
+    "snapshotDirectory",
+    snapshotDirectory,
+    "nothing, to boot a VM: `createFromSnapshot` restores one",
+  );
 }
 
 function validateTimeouts(check: ValueCheck, timeouts: unknown): void {

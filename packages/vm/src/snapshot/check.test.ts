@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import type { TestContext } from "node:test";
+import { mountsMissing, useTemporaryDirectory } from "@virga/testkit";
 import { checkSnapshotHost, readSnapshot } from "./check.ts";
 import { hostCpu } from "./host-cpu.ts";
 import { fillTemporary, publish, temporaryFor, checkDestination } from "./publish.ts";
@@ -162,4 +164,30 @@ test("a destination must be absent or empty", async (t) => {
     message: /not a directory/u,
   });
   await checkDestination(join(directory, "x"));
+  const empty = join(directory, "empty");
+  await mkdir(empty);
+  await checkDestination(empty);
+  for (const target of [empty, join(directory, "nowhere")]) {
+    const link = join(directory, "link");
+    await symlink(target, link);
+    await assert.rejects(checkDestination(link), {
+      code: "INVALID_ARGUMENT",
+      message: /not a directory/u,
+    });
+    await rm(link);
+  }
+});
+
+test("a destination must not be a mount", { skip: mountsMissing() }, async (t) => {
+  const mount = await useTemporaryDirectory(t);
+  execFileSync("mount", ["-t", "tmpfs", "tmpfs", mount]);
+  try {
+    await assert.rejects(checkDestination(mount), {
+      code: "INVALID_ARGUMENT",
+      message: /a file system is mounted/u,
+    });
+    await checkDestination(join(mount, "x"));
+  } finally {
+    execFileSync("umount", [mount]);
+  }
 });

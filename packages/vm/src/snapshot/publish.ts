@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdir, rename, rm } from "node:fs/promises";
+import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { VirgaError, abortedError, errnoOf } from "../errors.ts";
+import { VirgaError, abortedError, errnoOf, isVirgaError } from "../errors.ts";
 import { openPlainFile } from "../open-plain-file.ts";
 import { writeFileAtomic } from "../write-file-atomic.ts";
 import { MANIFEST_FILE } from "./manifest.ts";
@@ -15,20 +15,25 @@ const HASHED_BYTES = 8 * 1024 * 1024;
 export async function checkDestination(directory: string): Promise<void> {
   let entries: string[];
   try {
+    // Of the name itself: nothing can be renamed over a link, not even over one that leads to an empty directory, nor over what is mounted.
+    const found = await lstat(directory);
+    if (!found.isDirectory()) throw notUsable(directory, "is not a directory");
+    if (found.dev !== (await lstat(dirname(directory))).dev)
+      throw notUsable(directory, "is where a file system is mounted");
     entries = await readdir(directory);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return;
-    throw new VirgaError("INVALID_ARGUMENT", `Snapshot directory ${directory} is not a directory`, {
-      cause: error,
-      details: { directory },
-    });
+    throw isVirgaError(error) ? error : notUsable(directory, "is not a directory", error);
   }
-  if (entries.length > 0) {
-    throw new VirgaError("INVALID_ARGUMENT", `Snapshot directory ${directory} is not empty`, {
-      details: { directory },
-      hint: "Name a directory that does not exist, or an empty one.",
-    });
-  }
+  if (entries.length > 0) throw notUsable(directory, "is not empty");
+}
+
+function notUsable(directory: string, why: string, cause?: unknown): VirgaError {
+  return new VirgaError("INVALID_ARGUMENT", `Snapshot directory ${directory} ${why}`, {
+    cause,
+    details: { directory },
+    hint: "Name a directory that does not exist, or an empty one.",
+  });
 }
 
 /** Name of the temporary directory beside `directory`, on the same file system, that will be renamed to it. Nothing is made yet. */
