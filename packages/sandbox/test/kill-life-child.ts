@@ -3,19 +3,9 @@ import { subscribe } from "node:diagnostics_channel";
 import { flushCompileCache } from "node:module";
 import { Sandbox } from "@virga/sandbox";
 import type { LifeStepMessage } from "../src/life/life-operation.ts";
-import { fakeHost } from "./fake-host.ts";
-import type { FakeHostOptions } from "./fake-host.ts";
-
-/** What happens in a sandbox's life. */
-export type LifeKillOperation =
-  | "create"
-  | "clone"
-  | "pause"
-  | "resume"
-  | "suspend"
-  | "snapshot"
-  | "fork"
-  | "destroy";
+import type { LifeKillOperation } from "./kill-life-cases.ts";
+import { killShape, openKillHost } from "./kill-life-host.ts";
+import type { KillHostOptions } from "./kill-life-host.ts";
 
 /** What the process is to do. */
 export interface LifeKillRun {
@@ -24,21 +14,21 @@ export interface LifeKillRun {
   readonly at: number;
   /** Whether each step's begin is an event, or its end, too. */
   readonly events: "begins" | "begins and ends";
-  readonly host: FakeHostOptions;
+  readonly host: KillHostOptions;
 }
 
 const run = JSON.parse(process.argv[2] ?? "") as LifeKillRun;
 const { operation, at } = run;
 // A process that is killed saves no compile cache.
 if (at === 1) flushCompileCache();
-const host = await fakeHost(run.host);
+const host = await openKillHost(run.host);
 let events = 0;
 subscribe("virga:sandbox:step", (message) => {
   if (run.events === "begins" && (message as LifeStepMessage).phase !== "start") return;
   if (++events === at) process.kill(process.pid, "SIGKILL");
 });
 if (operation === "create") {
-  await Sandbox.create({ host, cold: true, name: "new", memoryMib: 96, vcpus: 1 });
+  await Sandbox.create({ ...killShape(run.host), host, name: "new" });
 } else if (operation === "clone") {
   await Sandbox.create({ host, snapshot: "kept", name: "new" });
 } else {

@@ -22,6 +22,7 @@ export { imageToolsMissing, pythonMissing } from "./programs-missing.ts";
 export { pythonTree } from "./python-tree.ts";
 export { runKillChild } from "./run-kill-child.ts";
 export { prerequisite } from "./prerequisite.ts";
+export { seededDraw, type SeededDraw } from "./seeded-draw.ts";
 export { usePathPrograms, useTemporaryDirectory, useVariable } from "./temporary.ts";
 export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";
 export type { ConformanceSubject } from "./conformance/conformance-subject.ts";

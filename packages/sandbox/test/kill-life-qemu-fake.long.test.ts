@@ -1,0 +1,3 @@
+import { testLifeKillsOnFake } from "./test-life-kills.ts";
+
+testLifeKillsOnFake("qemu");
