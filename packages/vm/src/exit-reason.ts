@@ -7,6 +7,8 @@ export interface ExitReason {
     | "guest-panic"
     | "vmm-crash"
     | "killed"
+    /** The host was restarted since. */
+    | "host-reboot"
     | "unknown";
   /** Exit code of the VMM, where this process saw it. */
   readonly code?: number;

@@ -1,7 +1,8 @@
 import type { ExitReason } from "./exit-reason.ts";
 import type { ExitEvidence, HypervisorDriver, VmContext } from "./hypervisor/port.ts";
 import { logTail } from "./launch/log-tail.ts";
-import type { ProcessExit } from "./launch/vmm-process.ts";
+import { isOfThisBoot } from "./launch/process-identity.ts";
+import type { ProcessExit, VmmProcess } from "./launch/vmm-process.ts";
 import type { Logger } from "./logger.ts";
 
 /** Whose VMM has ended. */
@@ -9,6 +10,7 @@ export interface Ended {
   readonly id: string;
   readonly driver: HypervisorDriver;
   readonly context: VmContext;
+  readonly process: Pick<VmmProcess, "identity">;
   readonly logger: Logger;
 }
 
@@ -21,7 +23,10 @@ export async function explainEnd(
   const tail = await logTail(ended.context.layout.host.log);
   if (known === "requested") return { reason: known, logTail: tail, ...exitFields(exit) };
   if (known !== undefined) return { reason: known, logTail: tail };
-  return ask(ended, { ...exit, logTail: tail, requested: false });
+  const told = await ask(ended, { ...exit, logTail: tail, requested: false });
+  // The guest may have ended before that.
+  const isLost = !isOfThisBoot(ended.process.identity) && !told.reason.startsWith("guest-");
+  return isLost ? { ...told, reason: "host-reboot" } : told;
 }
 
 async function ask(

@@ -34,7 +34,7 @@ export type { KernelIdentity } from "./kernel-identity.ts";
 export type { Isolation } from "./launch/isolation.ts";
 export { startHelper } from "./launch/helper-process.ts";
 export type { HelperOptions } from "./launch/helper-process.ts";
-export { identifyProcess, isSameProcess } from "./launch/process-identity.ts";
+export { identifyProcess, isOfThisBoot, isSameProcess } from "./launch/process-identity.ts";
 export type { ProcessIdentity } from "./launch/process-identity.ts";
 export { endProcess } from "./launch/stop-process.ts";
 export { acquireLock, tryLock } from "./lock.ts";

@@ -57,6 +57,34 @@ testOnFakes("a process that only has the pid of a VM's is never touched", {}, as
   await vm.destroy();
 });
 
+testOnFakes(
+  "a VM of an earlier boot has ended with the host, unless its guest had before, and is never touched",
+  {},
+  async (bench) => {
+    const { boot, another } = bench;
+    const vm = await boot("vm");
+    const reborn = (): (() => void) =>
+      editRecord(vm, (record) => {
+        const { process } = record;
+        if (process !== undefined) record.process = { ...process, bootId: "earlier" };
+      });
+    const reasonNow = async (): Promise<string | undefined> => {
+      const later = another();
+      assert.deepEqual([...(await later.recover())], [["vm", "ended"]]);
+      return (await later.get("vm")?.exited)?.reason;
+    };
+    const restore = reborn();
+    assert.equal(await reasonNow(), "host-reboot");
+    restore();
+    assert.equal(await askFakeGuest(vm, "ping"), "pong");
+    await askFakeGuest(vm, "poweroff");
+    assert.equal((await vm.exited).reason, "guest-poweroff");
+    reborn();
+    assert.equal(await reasonNow(), "guest-poweroff");
+    await vm.destroy();
+  },
+);
+
 testOnFakes("a record that this version cannot read is left alone", {}, async (bench) => {
   const { boot, another } = bench;
   const vm = await boot("vm");

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { errorText, identifyProcess, readVm } from "@virga/vm";
+import { errorText, isOfThisBoot, readVm } from "@virga/vm";
 import type { ExitReason, HypervisorName, RestoreMode, VmSummary } from "@virga/vm";
 import type { SandboxRow } from "../catalog/rows.ts";
 import { isLocked } from "../sandbox-lock.ts";
@@ -120,8 +120,7 @@ async function stateOf(
     return [isPassing && (await isLocked(tools.home, row.id)) ? "running" : "paused", null];
   }
   if (vm?.state === "creating") return ["unknown", "its VM is being made"];
-  const here = identifyProcess(process.pid)?.bootId;
-  const isOfEarlierBoot = vm?.process !== undefined && vm.process.bootId !== here;
+  const isOfEarlierBoot = vm?.process !== undefined && !isOfThisBoot(vm.process);
   return ["failed", isOfEarlierBoot ? "lost: the host was restarted" : whyGone(vm)];
 }
 

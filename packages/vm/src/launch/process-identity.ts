@@ -42,6 +42,11 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
   return { pid, startTime: stat.startTime, ...machine() };
 }
 
+/** Whether a process of that identity ran since this machine was started: one of an earlier boot has surely ended. */
+export function isOfThisBoot({ bootId }: ProcessIdentity): boolean {
+  return bootId === machine().bootId;
+}
+
 /** Whether exactly that process still lives. Anything less certain is "no", and is never signalled. */
 export function isSameProcess(identity: ProcessIdentity): boolean {
   const now = identifyProcess(identity.pid);
