@@ -22,6 +22,9 @@ const passes: readonly LabPass[] = [
   { driver: "qemu", kernel: "6.12" },
   { driver: "qemu", kernel: "stock" },
 ];
+/** For long tests: of QEMU they run outside. */
+export const longPasses: readonly LabPass[] = [{ driver: "cloud-hypervisor", kernel: "6.12" }];
+
 /** What is looked for on the machine before a pass is started. */
 export interface LabMachine {
   /** Why the lab cannot run here. */

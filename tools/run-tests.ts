@@ -3,8 +3,8 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { drivesLab, runLabTests } from "./run-lab-tests.ts";
-import { findTestFiles, takeShard, type FileTier } from "./test-files.ts";
+import { drivesLab, longPasses, runLabTests } from "./run-lab-tests.ts";
+import { findTestFiles, isLongInLab, takeShard, type FileTier } from "./test-files.ts";
 import { runTestFiles, type TestRunResult } from "./test-process.ts";
 import { addTotals, emptyTotals, summary } from "./test-totals.ts";
 
@@ -61,7 +61,8 @@ const totals = emptyTotals();
 let ended = true;
 let selected = 0;
 for (const phase of phases) {
-  const files = findTestFiles(root, [phase.tier]).filter(
+  const tiers: FileTier[] = name === "in-lab" ? ["lab", "long"] : [phase.tier];
+  const files = findTestFiles(root, tiers).filter(
     (file) => filters.length === 0 || filters.some((filter) => file.includes(filter)),
   );
   const share = takeShard(files, index, count);
@@ -83,22 +84,40 @@ else writeFileSync(values.totals, JSON.stringify(totals));
 process.exitCode = ended && ran && totals.failed === 0 ? 0 : 1;
 
 async function runPhase(phase: Phase, share: readonly string[]): Promise<TestRunResult> {
-  if (name !== "lab") return runTestFiles({ root, files: share, ...phase });
-  const drivers = share.filter(drivesLab);
-  const inside = share.filter((file) => !drivesLab(file));
+  const goesInside = (file: string): boolean =>
+    name === "lab" ? !drivesLab(file) : name === "long" && isLongInLab(file);
+  const outside = share.filter((file) => !goesInside(file));
+  const inside = share.filter(goesInside);
   const none: TestRunResult = { totals: emptyTotals() };
-  const part = drivers.length > 0 ? await runTestFiles({ root, files: drivers, ...phase }) : none;
+  const part = outside.length > 0 ? await runTestFiles({ root, files: outside, ...phase }) : none;
   if (part.problem !== undefined || inside.length === 0) return part;
   const controller = new AbortController();
   const abort = () => controller.abort();
   process.on("SIGINT", abort).on("SIGTERM", abort);
   try {
-    const rest = await runLabTests(root, inside, controller.signal);
-    addTotals(rest.totals, part.totals);
-    return rest;
+    return await runInside(inside, part, controller.signal);
   } finally {
     process.off("SIGINT", abort).off("SIGTERM", abort);
   }
+}
+
+async function runInside(
+  files: readonly string[],
+  before: TestRunResult,
+  signal: AbortSignal,
+): Promise<TestRunResult> {
+  const starts =
+    name === "long"
+      ? // A start for each: together they take longer than a machine may.
+        files.map((file) => () => runLabTests(root, [file], signal, { passes: longPasses }))
+      : [() => runLabTests(root, files, signal)];
+  const { totals } = before;
+  for (const start of starts) {
+    const part = await start();
+    addTotals(totals, part.totals);
+    if (part.problem !== undefined) return { totals, problem: part.problem };
+  }
+  return { totals };
 }
 
 function shardOf(text: string): [index: number, count: number] {

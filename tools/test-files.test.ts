@@ -3,13 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { findTestFiles, takeShard, tierOf } from "./test-files.ts";
+import { findTestFiles, isLongInLab, takeShard, tierOf } from "./test-files.ts";
 
 test("the tier is in the file's name", () => {
   assert.equal(tierOf("a.test.ts"), "fast");
   assert.equal(tierOf("a.vm.test.ts"), "vm");
   assert.equal(tierOf("a.lab.test.ts"), "lab");
   assert.equal(tierOf("a.long.test.ts"), "long");
+  assert.equal(tierOf("a.lab.long.test.ts"), "long");
+  assert.deepEqual(["a.lab.long.test.ts", "a.long.test.ts"].map(isLongInLab), [true, false]);
   assert.equal(tierOf("a.ts"), undefined);
   assert.equal(tierOf("a.test.js"), undefined);
 });

@@ -14,6 +14,11 @@ export function tierOf(file: string): FileTier | undefined {
   return (match[1] as FileTier | undefined) ?? "fast";
 }
 
+/** Tells whether a long test runs inside the lab, on Cloud Hypervisor: `x.lab.long.test.ts`. */
+export function isLongInLab(file: string): boolean {
+  return file.endsWith(".lab.long.test.ts");
+}
+
 /** Finds the test files of the given tiers below `root`, as sorted relative paths. */
 export function findTestFiles(root: string, tiers: readonly FileTier[]): string[] {
   const found: string[] = [];
