@@ -132,7 +132,19 @@ test("without apt, files given by path do", { skip }, async (t) => {
     rejectsWith(
       "SETUP_NEEDED",
       /no apt/,
-      /Install xz .* Give --kernel FILE, --modules DIR, --busybox FILE\.$/,
+      /^Install xz .* Run: npx virga setup --kernel FILE --modules DIR --busybox FILE$/,
+    ),
+  );
+  await assert.rejects(
+    ensureReady({ ...options, given: { kernel: "/k" } }),
+    rejectsWith("SETUP_NEEDED", /no apt/, /Run: npx virga setup --kernel \/k --busybox FILE$/),
+  );
+  await assert.rejects(
+    ensureReady({ ...options, given: { modules: "/m" } }),
+    rejectsWith(
+      "INVALID_ARGUMENT",
+      /^Cannot take the kernel modules \/m: the kernel they belong to is not given$/,
+      /^Run: npx virga setup --kernel FILE --modules \/m$/,
     ),
   );
   await fake.program("xz", "cat");

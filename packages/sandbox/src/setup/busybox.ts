@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { VirgaError } from "@virga/vm";
+import { VirgaError, virgaCommand } from "@virga/vm";
 import { currentEntry, pointTo } from "./current-link.ts";
 import { withUnpackedPackages, type DebPackageOptions } from "./deb-package.ts";
 import { publishFile } from "./publish.ts";
@@ -42,7 +42,10 @@ async function store(root: string, content: Buffer, source: string): Promise<str
     throw new VirgaError(
       "SETUP_FAILED",
       `Cannot use the busybox of ${source}: it is not a statically linked 64-bit program`,
-      { details: { source }, hint: "Give the file of a static busybox with --busybox FILE." },
+      {
+        details: { source },
+        hint: `Give a static busybox: ${virgaCommand("setup --busybox FILE")}`,
+      },
     );
   }
   const name = `busybox-${createHash("sha256").update(content).digest("hex").slice(0, 16)}`;

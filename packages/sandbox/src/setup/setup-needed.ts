@@ -9,6 +9,8 @@ export interface Lacks {
   readonly things: readonly string[];
   /** Options by which the user can give what only apt could fetch. */
   readonly instead: readonly string[];
+  /** Options by which he gave something already. */
+  readonly given: readonly string[];
 }
 
 /** Names of the Debian packages, each once. */
@@ -56,6 +58,9 @@ function hintOf(lacks: Lacks, why: keyof typeof reasons, command: string | undef
       `Install ${lacks.requirements.map(({ name }) => name).join(", ")} with your system's package manager.`,
     );
   }
-  if (lacks.instead.length > 0) parts.push(`Give ${lacks.instead.join(", ")}.`);
+  if (lacks.instead.length > 0) {
+    const options = [...lacks.given, ...lacks.instead].join(" ");
+    parts.push(`Run: ${virgaCommand(`setup ${options}`)}`);
+  }
   return parts.join(" ");
 }

@@ -189,6 +189,7 @@ function lacksOf(pending: Pending, context: SetupContext): Lacks {
     requirements: pending.missing,
     things: pending.steps.map(({ makes }) => makes),
     instead: pending.steps.flatMap((step) => step.insteadOfApt?.(context) ?? []),
+    given: Object.entries(context.given).map(([name, path]) => `--${name} ${path}`),
   };
 }
 

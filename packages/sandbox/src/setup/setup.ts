@@ -1,5 +1,7 @@
+import { VirgaError, virgaCommand } from "@virga/vm";
 import { homePaths, openHome, type Home } from "../home.ts";
 import type { ReadyAssets, ReadyLookup } from "./ready-cache.ts";
+import type { GivenFiles } from "./setup-context.ts";
 import type { SetupOptions } from "./setup-options.ts";
 import { SetupRun } from "./setup-run.ts";
 
@@ -8,12 +10,23 @@ import { SetupRun } from "./setup-run.ts";
  * repeat, also after an interruption at any point. When all is there this reads a few files and starts no process.
  *
  * `SETUP_NEEDED` when something is missing that may not or cannot be set up here: the hint is the exact command. `SETUP_FAILED` when a step fails. `ABORTED` by the signal.
+ * `INVALID_ARGUMENT` when modules are given without their kernel.
  */
 export async function ensureReady(options: SetupOptions = {}): Promise<ReadyAssets> {
+  checkGiven(options.given);
   const home = await openHome(options.home ?? homePaths());
   const assets = await new SetupRun(options, home, true).ensure();
   if (assets === undefined) throw new Error("set-up of a guest gave no assets");
   return assets;
+}
+
+function checkGiven({ kernel, modules }: GivenFiles = {}): void {
+  if (modules === undefined || kernel !== undefined) return;
+  throw new VirgaError(
+    "INVALID_ARGUMENT",
+    `Cannot take the kernel modules ${modules}: the kernel they belong to is not given`,
+    { hint: `Run: ${virgaCommand(`setup --kernel FILE --modules ${modules}`)}` },
+  );
 }
 
 /** Sees to it that system programs are there, as {@link ensureReady} does, and to nothing else. */

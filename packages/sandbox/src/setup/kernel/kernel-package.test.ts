@@ -63,7 +63,7 @@ test("no known package is an error with apt's words, each once, that tells the w
       error.message,
       "Cannot find a guest kernel: apt knows none of linux-image-new-cloud, linux-image-cloud:\nE: The list of sources could not be read.",
     );
-    assert.match(error.hint ?? "", /--kernel FILE/);
+    assert.match(error.hint ?? "", /virga setup --kernel FILE --modules DIR$/);
     return true;
   });
 });

@@ -1,6 +1,6 @@
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { VirgaError } from "@virga/vm";
+import { VirgaError, virgaCommand } from "@virga/vm";
 import {
   packageDependencies,
   packageVersion,
@@ -91,7 +91,7 @@ async function concretePackage(
     {
       cause: failures.at(-1),
       details: { packages, words },
-      hint: "Run apt-get update, or give a kernel with --kernel FILE and --modules DIR.",
+      hint: `Run apt-get update, or give a kernel: ${virgaCommand("setup --kernel FILE --modules DIR")}`,
     },
   );
 }
