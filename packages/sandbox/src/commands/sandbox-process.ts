@@ -1,19 +1,18 @@
 import type { Readable, Writable } from "node:stream";
 import type { GuestExit, GuestProcess } from "@virga/guest";
-import { VirgaError } from "@virga/vm";
-import { pumpInput } from "./pump-input.ts";
 import { CommandError } from "./command-error.ts";
+import { feedInput } from "./feed-input.ts";
 import { lateReadable, lateWritable } from "./late-streams.ts";
+import { jsonValues } from "./json-values.ts";
 import { outputLines } from "./output-lines.ts";
+import { OutputReaders } from "./output-readers.ts";
+import type { Output } from "./output-readers.ts";
 import { readOutput, readTail } from "./read-output.ts";
-import type { InputContent, ProcessEnd, RunResult, SpawnOptions } from "./run-options.ts";
+import type { ProcessEnd, RunResult, SpawnOptions } from "./run-options.ts";
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 /** What is kept of standard error for the error of a command whose lines are read. */
 const ERROR_TAIL_BYTES = 65_536;
-/** Characters of a line that is no JSON, in the error. */
-const MAX_QUOTED = 80;
-
 /** What a {@link SandboxProcess} is made of. */
 export interface ProcessParts {
   readonly command: readonly string[];
@@ -23,8 +22,6 @@ export interface ProcessParts {
   /** Makes of what went wrong with the connection what went wrong with the sandbox. */
   readonly explain: (error: unknown) => Promise<unknown>;
 }
-
-type Output = "stdout" | "stderr";
 
 /**
  * A process in a sandbox. It can be awaited, which collects what it writes and gives the result of `run`; or its lines, or its streams, are read while it runs.
@@ -59,8 +56,7 @@ export class SandboxProcess
   readonly #explain: (error: unknown) => Promise<Error>;
   readonly #exit: Promise<GuestExit>;
   readonly #streams: { stdin?: Writable; stdout?: Readable; stderr?: Readable } = {};
-  /** Who reads each output, in words. */
-  readonly #readers = new Map<Output, string>();
+  readonly #readers: OutputReaders;
   #inputError: unknown;
   #complaint: Promise<string> = Promise.resolve("");
   #result: Promise<RunResult> | undefined;
@@ -68,6 +64,7 @@ export class SandboxProcess
   constructor({ command, started, options, explain }: ProcessParts) {
     this.command = command;
     this.started = started;
+    this.#readers = new OutputReaders(command[0] ?? "");
     this.#options = options;
     // A source of input that failed is why the process was given up.
     this.#explain = async (error) => asError(this.#inputError ?? (await explain(error)));
@@ -97,9 +94,9 @@ export class SandboxProcess
    * that is read by somebody else. Who leaves early ends the process.
    */
   lines(): AsyncGenerator<string> {
-    this.#claim("stdout", "lines()");
+    this.#readers.claim("stdout", "lines()");
     if (!this.#readers.has("stderr")) {
-      this.#claim("stderr", "lines()");
+      this.#readers.claim("stderr", "lines()");
       this.#complaint = this.started.then(({ stderr }) => readTail(stderr, ERROR_TAIL_BYTES));
       this.#complaint.catch(() => undefined);
     }
@@ -150,7 +147,7 @@ export class SandboxProcess
 
   async #feedAndWait(): Promise<GuestExit> {
     const guest = await this.started;
-    const feeding = feed(guest, this.#options.stdin);
+    const feeding = feedInput(guest, this.#options.stdin);
     feeding.catch((error: unknown) => {
       this.#inputError = error;
     });
@@ -166,7 +163,7 @@ export class SandboxProcess
   async #collect(): Promise<RunResult> {
     const { maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = this.#options;
     const mine = (["stdout", "stderr"] as const).filter((name) => !this.#readers.has(name));
-    for (const name of mine) this.#claim(name, "the result");
+    for (const name of mine) this.#readers.claim(name, "the result");
     const guest = await this.started;
     const read = async (name: Output, what: string): Promise<string> =>
       mine.includes(name) ? readOutput(guest[name], what, maxOutputBytes) : "";
@@ -211,58 +208,16 @@ export class SandboxProcess
   #stream(name: Output): Readable {
     const known = this.#streams[name];
     if (known !== undefined) return known;
-    this.#claim(name, `the stream ${name}`);
+    this.#readers.claim(name, `the stream ${name}`);
     const source = this.started.then((guest) => guest[name]);
     return (this.#streams[name] = lateReadable(source, this.#explain));
   }
-
-  #claim(name: Output, reader: string): void {
-    const before = this.#readers.get(name);
-    if (before !== undefined) {
-      throw new VirgaError(
-        "INVALID_ARGUMENT",
-        `Cannot read ${name} of ${this.command[0] ?? ""} by ${reader}: ${before} reads it already`,
-      );
-    }
-    this.#readers.set(name, reader);
-  }
-}
-
-async function feed(guest: GuestProcess, stdin: boolean | InputContent | undefined): Promise<void> {
-  if (stdin === undefined || typeof stdin === "boolean") return;
-  if (typeof stdin === "string" || stdin instanceof Uint8Array) guest.stdin.end(stdin);
-  else await pumpInput(stdin, guest);
 }
 
 function endOf({ code, signal, timedOut }: GuestExit): ProcessEnd {
   return signal === undefined
     ? { exitCode: code, signal, timedOut }
     : { exitCode: 128 + signal, signal, timedOut };
-}
-
-async function* jsonValues<Value>(
-  command: readonly string[],
-  lines: AsyncGenerator<string>,
-): AsyncGenerator<Value> {
-  let number = 0;
-  for await (const line of lines) {
-    number++;
-    if (line.trim() === "") continue;
-    yield parse(line, number, command) as Value;
-  }
-}
-
-function parse(line: string, number: number, command: readonly string[]): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (cause) {
-    const quoted = JSON.stringify(line.slice(0, MAX_QUOTED));
-    throw new VirgaError(
-      "OUTPUT_INVALID",
-      `Line ${number} of what ${command[0] ?? ""} wrote is not JSON: ${quoted}`,
-      { cause, details: { line: number } },
-    );
-  }
 }
 
 function asError(error: unknown): Error {
