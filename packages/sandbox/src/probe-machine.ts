@@ -9,15 +9,13 @@ export interface ProbeMachineOptions {
   readonly assets: Pick<ReadyAssets, "launcher" | "kernel"> | undefined;
   /** Why there are no assets, as the second half of a sentence. */
   readonly untriedBecause?: string | undefined;
-  /** How long a trial guest may take to start, and then for its boot. Default 15,000. */
-  readonly trialMs?: number;
   readonly logger?: Logger;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Finds out which ways of running VMs work on this machine, best first. Whether KVM really runs guests is tried once per boot of the machine. */
 export function probeMachine(options: ProbeMachineOptions): Promise<HypervisorProbe[]> {
-  const { assets, untriedBecause, trialMs, logger, signal } = options;
+  const { assets, untriedBecause, logger, signal } = options;
   return probeHypervisors({
     drivers: [
       cloudHypervisorDriver,
@@ -29,7 +27,6 @@ export function probeMachine(options: ProbeMachineOptions): Promise<HypervisorPr
     kernel: assets?.kernel,
     ...(untriedBecause !== undefined && { untriedBecause }),
     cacheDirectory: machineDirectory(),
-    ...(trialMs !== undefined && { trialMs }),
     ...(logger && { logger }),
     ...(signal && { signal }),
   });

@@ -7,7 +7,6 @@ import type { TestPlace } from "@virga/testkit";
 import { Host, ensureReady, homePaths, openHome } from "@virga/sandbox";
 import type { Home, HostOptions } from "@virga/sandbox";
 import { Catalog } from "../src/catalog/catalog.ts";
-import { probeMachine } from "../src/probe-machine.ts";
 
 /** A home of a test's own. */
 export async function testHome(place: TestPlace): Promise<Home> {
@@ -18,8 +17,6 @@ export async function testHome(place: TestPlace): Promise<Home> {
 /** A host with a state directory of the test's own, and this machine's kernel, agent and launcher. */
 export async function testHost(place: TestPlace, options: HostOptions = {}): Promise<Host> {
   const assets = await ensureReady();
-  // The verdict on KVM is kept: on a busy host the lab's guests start late.
-  await probeMachine({ assets, trialMs: patientMs(15_000) });
   return Host.open({
     home: await testHome(place),
     assets,

@@ -3,11 +3,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { test } from "node:test";
 import { testProgram } from "@virga/testkit";
 import { isSameProcess } from "../src/launch/process-identity.ts";
 import { watchProcess } from "../src/launch/vmm-process.ts";
 import { silentLogger } from "../src/logger.ts";
-import { trialBoot } from "../src/probe/trial-boot.ts";
+import { bootPatience, trialBoot } from "../src/probe/trial-boot.ts";
 import type { VmRecord } from "../src/record.ts";
 import { drivers, testOnFakes, untilCalled } from "./with-fake.ts";
 
@@ -55,7 +56,7 @@ testOnFakes("a trial guest that hangs is no working accelerator", {}, async ({ f
 /** Runs a trial boot that does not end by itself. */
 const trial = `
 import { cloudHypervisorDriver, qemuDriver, silentLogger } from "@virga/vm";
-import { trialBoot } from ${JSON.stringify(new URL("../src/probe/trial-boot.ts", import.meta.url).href)};
+import { bootPatience, trialBoot } from ${JSON.stringify(new URL("../src/probe/trial-boot.ts", import.meta.url).href)};
 const [name, binary, launcher, kernel] = process.argv.slice(1);
 const driver = name === "qemu" ? qemuDriver() : cloudHypervisorDriver;
 await trialBoot({ driver, binary, launcher, kernel, timeoutMs: 600_000, logger: silentLogger });
@@ -93,6 +94,11 @@ testOnFakes("a trial whose process is killed leaves nothing", {}, async ({ fake,
     delete process.env["TMPDIR"];
   }
   assert.deepEqual(trialDirectories(place.scratch), []);
+});
+
+test("a guest gets more time for its boot where its hypervisor's start was slow", () => {
+  assert.equal(bootPatience(80), 15_000);
+  assert.equal(bootPatience(12_000), 120_000);
 });
 
 function trialDirectories(directory: string): string[] {

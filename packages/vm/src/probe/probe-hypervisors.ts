@@ -36,9 +36,9 @@ export interface ProbeOptions {
   readonly untriedBecause?: string;
   /** Where verdicts are kept: a directory that is emptied when the machine boots. */
   readonly cacheDirectory: string;
-  /** How long the start of a trial guest may take. Default 15,000. */
+  /** How long the start of a trial guest may take. Default 60,000: less would take a busy machine for a broken one. */
   readonly trialMs?: number;
-  /** How long a started trial guest may take for its boot. Default: `trialMs`. */
+  /** How long a started trial guest may take for its boot. Default: 15,000, or ten times what its start took. */
   readonly trialBootMs?: number;
   /** Default: the machine's, `/dev/kvm`. */
   readonly kvmDevice?: string;
@@ -46,7 +46,7 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal;
 }
 
-const TRIAL_MS = 15_000;
+const TRIAL_MS = 60_000;
 
 /** Probes every way of running VMs, in the order of preference. A verdict on KVM is made by really booting a guest, once per boot of the machine. */
 export async function probeHypervisors(options: ProbeOptions): Promise<HypervisorProbe[]> {
@@ -152,7 +152,7 @@ async function tryKvm(
       launcher,
       kernel,
       timeoutMs: options.trialMs ?? TRIAL_MS,
-      bootTimeoutMs: options.trialBootMs ?? options.trialMs ?? TRIAL_MS,
+      ...(options.trialBootMs !== undefined && { bootTimeoutMs: options.trialBootMs }),
       logger: options.logger ?? silentLogger,
       signal,
     }),

@@ -25,7 +25,7 @@ export interface TrialBootOptions {
   readonly kernel: string;
   /** How long the guest's start may take. */
   readonly timeoutMs: number;
-  /** How long the started guest may take for its boot. Default: `timeoutMs`. */
+  /** How long the started guest may take for its boot. Default: what `bootPatience` gives it. */
   readonly bootTimeoutMs?: number;
   readonly logger: Logger;
   readonly signal?: AbortSignal | undefined;
@@ -33,13 +33,22 @@ export interface TrialBootOptions {
 
 const MEMORY_MIB = 128;
 
+const BOOT_MS = 15_000;
+
+/**
+ * How long a guest may take for its boot before it counts as one that hangs, in milliseconds: 15 s, and more on a machine so busy that the start
+ * of its hypervisor, which KVM has little part in, took seconds. A verdict is kept until the next boot, so a slow KVM must not pass for a broken one.
+ */
+export function bootPatience(startMs: number): number {
+  return Math.max(BOOT_MS, Math.round(10 * startMs));
+}
+
 /**
  * Boots the kernel without a root file system: it goes through its whole boot, finds no root, panics and reboots, which ends the VM. A guest that
  * does not get there in time hangs. Its VMM ends with this process, and what a killed process left of an earlier trial is removed.
  */
 export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
   const { driver, binary, kernel, timeoutMs, logger, signal } = options;
-  const bootTimeoutMs = options.bootTimeoutMs ?? timeoutMs;
   await sweepTrialDirectories(
     (stale) => clear(managerOf(options, stale)),
     (error, stale) => {
@@ -52,6 +61,7 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
   const manager = managerOf(options, directory.path);
   const deadline = AbortSignal.timeout(timeoutMs);
   const stop = new AbortController();
+  const begun = performance.now();
   const ends = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   try {
     const vm = await manager.create(
@@ -69,6 +79,7 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
       },
       { signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]) },
     );
+    const bootTimeoutMs = options.bootTimeoutMs ?? bootPatience(performance.now() - begun);
     const waited = sleep(bootTimeoutMs, undefined, { signal: ends }).catch(() => undefined);
     const exit = await Promise.race([vm.exited, waited]);
     signal?.throwIfAborted();
