@@ -1,3 +1,4 @@
+import { lstat } from "node:fs/promises";
 import type { HypervisorName } from "./config/vm-config.ts";
 import { recordPath } from "./directory.ts";
 import { VirgaError } from "./errors.ts";
@@ -17,6 +18,7 @@ export async function adoptMachine(
     readonly logger: Logger;
   },
 ): Promise<Machine> {
+  await checkNoLink(directory);
   const record = await readRecord(recordPath(directory));
   if (record === undefined)
     throw new VirgaError("VM_NOT_FOUND", `VM not found: there is none in ${directory}`, {
@@ -44,4 +46,14 @@ export async function adoptMachine(
   }
   table.add(machine);
   return machine;
+}
+
+/** What a link leads to is a VM of another state directory. */
+async function checkNoLink(directory: string): Promise<void> {
+  const entry = await lstat(directory).catch(() => undefined);
+  if (entry?.isSymbolicLink() !== true) return;
+  throw new VirgaError("VM_NOT_OURS", `Cannot use the VM in ${directory}: that is a link`, {
+    details: { directory },
+    hint: "Use it from the state directory that it belongs to.",
+  });
 }

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { isVmId } from "./config/ids.ts";
 import { hasVanished } from "./directory.ts";
@@ -46,7 +47,10 @@ export async function recoverVm(
   const directory = join(root, id);
   await forgetReplaced(table, id, directory);
   if (table.isTaken(id)) return undefined;
-  if (!existsSync(directory)) return undefined;
+  const entry = await lstat(directory).catch(() => undefined);
+  if (entry === undefined) return undefined;
+  // What a link leads to is somebody else's.
+  if (!entry.isDirectory()) return "foreign";
   try {
     const outcome = await recoverDirectory(directory, logger);
     if (outcome === "whole" || outcome === "ended") await adopt(directory);

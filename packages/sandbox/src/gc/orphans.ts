@@ -13,6 +13,8 @@ import { treeSize } from "../tree-size.ts";
 import { sandboxBytes } from "./dead-sandboxes.ts";
 import type { Garbage, GarbageTools } from "./garbage.ts";
 
+const DISK_SUFFIX = ".ext4";
+
 /** What is of no value without its row. */
 const NOTHING = { reason: "the catalogue knows nothing of it" } as const;
 
@@ -28,15 +30,13 @@ const ORPHAN = {
  */
 export async function orphans(tools: GarbageTools): Promise<Garbage[]> {
   const { home, catalog } = tools;
-  const [vms, disks, directories, networks] = await Promise.all(
-    [home.vms, home.disks, home.sandboxes, home.networks].map(idsIn),
-  );
-  const sandboxes = new Set([
-    ...(vms ?? []),
-    ...(disks ?? []),
-    ...(directories ?? []),
-    ...(networks ?? []),
+  const [vms, disks, directories, networks] = await Promise.all([
+    idsIn(home.vms),
+    idsOfDisks(home.disks),
+    idsIn(home.sandboxes),
+    idsIn(home.networks),
   ]);
+  const sandboxes = new Set([...vms, ...disks, ...directories, ...networks]);
   const snapshots = await idsIn(home.snapshots);
   const owned = await ownedIds(home);
   const known = new Set([
@@ -50,8 +50,7 @@ export async function orphans(tools: GarbageTools): Promise<Garbage[]> {
   for (const id of sandboxes) {
     if (known.has(id)) continue;
     const bytes = await sandboxBytes(tools, id);
-    const isOfValue =
-      vms?.includes(id) === true || disks?.includes(id) === true || (await wasSuspended(home, id));
+    const isOfValue = vms.includes(id) || disks.includes(id) || (await wasSuspended(home, id));
     const remove = (): Promise<boolean> => removeSandbox(tools, id);
     found.push({ kind: "sandbox", id, bytes, remove, ...(isOfValue ? ORPHAN : NOTHING) });
   }
@@ -87,8 +86,19 @@ async function wasSuspended(home: Home, id: string): Promise<boolean> {
   return existsSync(directory) && (await readdir(directory)).some((name) => name !== "lock");
 }
 
-/** Ids of which there is something in a directory: a directory or a disk of that name. */
+/** Ids of which there is a directory. A link is none: what it leads to is somebody else's. */
 async function idsIn(directory: string): Promise<string[]> {
-  const names = await readdir(directory);
-  return names.map((name) => name.replace(/\.ext4$/u, "")).filter(isSandboxId);
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && isSandboxId(entry.name))
+    .map(({ name }) => name);
+}
+
+/** Ids of which there is a disk. */
+async function idsOfDisks(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(DISK_SUFFIX))
+    .map(({ name }) => name.slice(0, -DISK_SUFFIX.length))
+    .filter(isSandboxId);
 }
