@@ -3,7 +3,7 @@ import type { HypervisorName, MemoryForm } from "@virga/vm";
 import type { NetworkChoice } from "../network/guest-network.ts";
 
 /** Version of what a template's snapshot expects of its clones: paths, devices, the agent's contract. Raised by whoever changes any of them. */
-const LAYOUT_VERSION = 2;
+const LAYOUT_VERSION = 3;
 
 /** Everything a template depends on. */
 export interface TemplateParts {

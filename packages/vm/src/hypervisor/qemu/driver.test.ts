@@ -87,7 +87,7 @@ test("a boot has its kernel, waits for cont, and keeps the guest away from the h
 test("the accelerator decides on the processor; emulation alone needs the counter's rate", () => {
   const emulated = driver.planBoot(contextOf()).argv;
   assert.deepEqual(values(emulated, "-accel"), ["tcg,thread=multi,tb-size=256"]);
-  assert.deepEqual(values(emulated, "-cpu"), ["max"]);
+  assert.deepEqual(values(emulated, "-cpu"), ["max,-erms,-fsrm"]);
   const { argv } = driver.planBoot(contextOf({ accelerator: "kvm" }));
   assert.deepEqual(values(argv, "-accel"), ["kvm"]);
   assert.deepEqual(values(argv, "-cpu"), ["host"]);
