@@ -1,12 +1,21 @@
 // The packages as users get them: packed, installed in another place, used from there.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { prerequisite } from "@virga/testkit";
+import { homePaths, ensureReady } from "@virga/sandbox";
+import { prerequisite, qemuMissing } from "@virga/testkit";
 import * as virga from "virga";
 import { nativePrograms } from "../packages/sandbox/src/setup/native-build.ts";
 
@@ -63,9 +72,11 @@ export { AgentClient, ensureNative, isVirgaError, number, version };
 describe("packed packages, installed in another place", { skip }, () => {
   let work: string;
   let home: string;
+  /** `VIRGA_HOME` of what is run. */
+  let state: string;
 
   function run(command: string, ...args: string[]): string {
-    const env: NodeJS.ProcessEnv = {};
+    const env: NodeJS.ProcessEnv = { VIRGA_HOME: state };
     for (const [name, value] of Object.entries(process.env)) {
       // What an outer npm and node tell their children would tie this npm to the checkout.
       if (
@@ -88,6 +99,7 @@ describe("packed packages, installed in another place", { skip }, () => {
   before(() => {
     work = realpathSync(mkdtempSync(join(tmpdir(), "virga-packed-")));
     home = join(work, "consumer");
+    state = join(work, "h");
     mkdirSync(home);
     const workspaces = packages.flatMap((name) => ["-w", `packages/${name}`]);
     const packed = run("npm", "pack", "--json", "--pack-destination", work, ...workspaces);
@@ -107,6 +119,19 @@ describe("packed packages, installed in another place", { skip }, () => {
   test("the command runs", () => {
     const { VERSION } = virga;
     assert.equal(run(join(home, "node_modules/.bin/virga"), "--version"), `${VERSION}\n`);
+  });
+
+  test("a command runs in a microVM made of what they carry", { skip: qemuMissing() }, async () => {
+    await ensureReady();
+    mkdirSync(state, { mode: 0o700 });
+    // Of the distribution, and so no business of the packages.
+    for (const name of ["kernel", "busybox"] as const)
+      symlinkSync(homePaths()[name], join(state, name));
+    const options = ["--hypervisor", "qemu", "--memory", "128", "--cold"];
+    const virgaCommand = join(home, "node_modules/.bin/virga");
+    assert.equal(run(virgaCommand, "run", ...options, "--", "uname", "-s"), "Linux\n");
+    assert.deepEqual(readdirSync(join(state, "vms")), [".builds"]);
+    assert.deepEqual(readdirSync(join(state, "native")), [], "nothing was compiled");
   });
 
   test("the library exports what it does in the checkout", () => {
