@@ -1,4 +1,4 @@
-// Reads the golden vectors for the tests of the guest's side.
+// Reads the golden vectors for the tests of both sides.
 import { readFileSync } from "node:fs";
 
 /** One entry of `vectors.json`; which fields are there depends on `kind` (PROTOCOL.md, section 6). */
@@ -6,6 +6,7 @@ export interface Vector {
   readonly name: string;
   readonly kind: "handshake" | "frame" | "message";
   readonly hex: string;
+  /** Why the bytes must be refused. */
   readonly bad?: string;
   readonly record?: "hello" | "welcome" | "confirm";
   readonly nonceH?: string;
@@ -32,7 +33,15 @@ const frameTypes = [
 /** The golden vectors of one kind. */
 export function readVectors(kind: Vector["kind"]): Vector[] {
   const text = readFileSync(new URL("vectors.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as Vector[]).filter((vector) => vector.kind === kind);
+  const chosen = (JSON.parse(text) as Vector[]).filter((vector) => vector.kind === kind);
+  if (chosen.length === 0) throw new Error(`no golden vectors of kind ${kind}`);
+  return chosen;
+}
+
+/** Bytes from hexadecimal digits, of which a vector that has none is at fault. */
+export function bytesOf(hex: string | undefined): Buffer {
+  if (hex === undefined) throw new Error("a vector without its bytes");
+  return Buffer.from(hex, "hex");
 }
 
 /** The number of a frame type's name. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { guestError } from "../test/error-matchers.ts";
-import { bytesOf, type Vector, vectors } from "../test/vectors.ts";
+import { bytesOf, type Vector, readVectors } from "../../../native/protocol/read-vectors.ts";
 import { isGuestError } from "./errors.ts";
 import { type Frame, FrameDecoder, FrameEncoder, frameTypes, maxPayloadLength } from "./frame.ts";
 import {
@@ -29,7 +29,7 @@ function decodeAll(decoder: FrameDecoder, ...chunks: Buffer[]): Frame[] {
   return chunks.flatMap((chunk) => [...decoder.decode(chunk)]);
 }
 
-for (const vector of vectors("frame").filter(({ bad }) => bad === undefined)) {
+for (const vector of readVectors("frame").filter(({ bad }) => bad === undefined)) {
   test(`encodes and decodes the golden vector "${vector.name}"`, () => {
     const type = frameTypes[(vector.type ?? "").toLowerCase() as keyof typeof frameTypes];
     const payload = bytesOf(vector.payload);
@@ -40,7 +40,7 @@ for (const vector of vectors("frame").filter(({ bad }) => bad === undefined)) {
 }
 
 // Types, directions and payloads are the session's to judge; its test takes the other bad vectors.
-for (const vector of vectors("frame").filter(({ bad = "" }) =>
+for (const vector of readVectors("frame").filter(({ bad = "" }) =>
   ["tag", "trailer", "length"].includes(bad),
 )) {
   test(`refuses the golden vector "${vector.name}"`, () => {

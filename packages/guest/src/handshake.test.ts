@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytesOf, vectors } from "../test/vectors.ts";
+import { bytesOf, readVectors } from "../../../native/protocol/read-vectors.ts";
 import { confirmRecord, helloRecord, welcomePrefix, WelcomeScanner } from "./handshake.ts";
 
-for (const vector of vectors("handshake")) {
+for (const vector of readVectors("handshake")) {
   test(`writes or reads the golden vector "${vector.name}"`, () => {
     const nonceH = bytesOf(vector.nonceH);
     const nonceG = bytesOf(vector.nonceG);

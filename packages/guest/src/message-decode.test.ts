@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { guestError } from "../test/error-matchers.ts";
-import { bytesOf, vectors } from "../test/vectors.ts";
+import { bytesOf, readVectors } from "../../../native/protocol/read-vectors.ts";
 import { isGuestError } from "./errors.ts";
 import { decodeMessage } from "./message-decode.ts";
 import { encodeMessage } from "./message-encode.ts";
 import type { MessageMap, MessageValue } from "./message.ts";
 
-/** The form in which vectors state values. */
+/** The form in which readVectors state values. */
 function plain(value: MessageValue): unknown {
   if (value instanceof Uint8Array) return { $bin: Buffer.from(value).toString("hex") };
   if (value instanceof Map) {
@@ -28,7 +28,7 @@ const reasons: Record<string, RegExp> = {
   nesting: /nested deeper/,
 };
 
-for (const vector of vectors("message")) {
+for (const vector of readVectors("message")) {
   const { bad } = vector;
   if (bad === undefined) {
     test(`decodes the golden vector "${vector.name}"`, () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { guestError } from "../test/error-matchers.ts";
-import { vectors } from "../test/vectors.ts";
+import { readVectors } from "../../../native/protocol/read-vectors.ts";
 import { encodeMessage } from "./message-encode.ts";
 import type { MessageFields, MessageInput } from "./message.ts";
 
@@ -14,7 +14,7 @@ function inputOf(value: unknown): MessageInput {
   return new Map(Object.entries(value).map(([key, item]) => [key, inputOf(item)]));
 }
 
-for (const vector of vectors("message").filter(({ bad }) => bad === undefined)) {
+for (const vector of readVectors("message").filter(({ bad }) => bad === undefined)) {
   test(`encodes the golden vector "${vector.name}"`, () => {
     const bytes = encodeMessage(inputOf(vector.value) as ReadonlyMap<string, MessageInput>);
     assert.equal(bytes.toString("hex"), vector.hex);

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { guestError } from "../test/error-matchers.ts";
-import { bytesOf, vectors } from "../test/vectors.ts";
+import { bytesOf, readVectors } from "../../../native/protocol/read-vectors.ts";
 import { decodeMessage } from "./message-decode.ts";
 import { encodeMessage } from "./message-encode.ts";
 import { type GuestInit, initRequest, parsePing, parseStats } from "./operations.ts";
 
-const messages = new Map(vectors("message").map((vector) => [vector.name, vector]));
+const messages = new Map(readVectors("message").map((vector) => [vector.name, vector]));
 const golden = (name: string): Buffer => bytesOf(messages.get(name)?.hex);
 
 test("the golden answer to ping is read", () => {

@@ -3,7 +3,7 @@ import { duplexPair } from "node:stream";
 import { test } from "node:test";
 import { guestError } from "../test/error-matchers.ts";
 import { FakeAgent } from "../test/fake-agent.ts";
-import { bytesOf, vectors } from "../test/vectors.ts";
+import { bytesOf, readVectors } from "../../../native/protocol/read-vectors.ts";
 import { Connection } from "./connection.ts";
 import { creditWindow } from "./credit.ts";
 import type { GuestError } from "./errors.ts";
@@ -260,7 +260,7 @@ for (const [name, act, message] of early) {
   });
 }
 
-for (const vector of vectors("frame").filter(
+for (const vector of readVectors("frame").filter(
   ({ bad, direction }) => bad !== undefined && direction === "agent",
 )) {
   test(`the golden vector "${vector.name}" ends the session`, async () => {

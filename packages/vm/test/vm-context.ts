@@ -1,3 +1,4 @@
+import { DEFAULT_TIMEOUTS } from "../src/config/defaults.ts";
 import type { ResolvedVmConfig } from "../src/config/vm-config.ts";
 import { vmLayout } from "../src/directory.ts";
 import type { SnapshotSource, VmContext } from "../src/hypervisor/port.ts";
@@ -29,14 +30,7 @@ function testConfig(changes: Partial<ResolvedVmConfig> = {}): ResolvedVmConfig {
     balloon: false,
     console: true,
     restoreMode: "copy",
-    timeouts: {
-      launchMs: 5_000,
-      callMs: 10_000,
-      longCallMs: 120_000,
-      shutdownMs: 5_000,
-      terminateMs: 10_000,
-      lockMs: 10_000,
-    },
+    timeouts: DEFAULT_TIMEOUTS,
     ...changes,
   };
 }

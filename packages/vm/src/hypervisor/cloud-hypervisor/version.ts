@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { VirgaError, abortedError, errnoOf, errorText } from "../../errors.ts";
+import { isAtLeast } from "../is-at-least.ts";
 import type { CallOptions, HypervisorBinary } from "../port.ts";
 
 /** Oldest release that is driven. */
@@ -36,7 +37,7 @@ export async function identifyCloudHypervisor(
       hint: "Name the binary of a Cloud Hypervisor release.",
     });
   }
-  if (isOlder(parsed.numbers, FLOOR)) {
+  if (!isAtLeast(parsed.numbers, FLOOR)) {
     throw new VirgaError(
       "HYPERVISOR_TOO_OLD",
       `${binary} is Cloud Hypervisor ${parsed.version}, at least v${FLOOR[0]}.${FLOOR[1]} is needed: ` +
@@ -48,14 +49,6 @@ export async function identifyCloudHypervisor(
     );
   }
   return { name: "cloud-hypervisor", binary, mapsReadOnly: false, ...parsed };
-}
-
-function isOlder(left: HypervisorBinary["numbers"], right: HypervisorBinary["numbers"]): boolean {
-  for (const [index, number] of left.entries()) {
-    const other = right[index] ?? 0;
-    if (number !== other) return number < other;
-  }
-  return false;
 }
 
 function versionOutput(binary: string, { timeoutMs, signal }: CallOptions): Promise<string> {

@@ -3,6 +3,8 @@ import { VirgaError, abortedError, errnoOf, errorText } from "../../errors.ts";
 import type { CallOptions } from "../port.ts";
 
 const MAX_ANSWER_BYTES = 64 * 1024;
+/** Characters of an answer, in the error. */
+const MAX_QUOTED = 200;
 
 /**
  * Starts `binary` with options that make it print something and end, and gives what it printed. `HYPERVISOR_MISSING` when it cannot be run,
@@ -55,4 +57,21 @@ export function askQemu(
       });
     }
   });
+}
+
+/** The error for an answer of QEMU's that is none to what was asked. */
+export function strangeAnswer(
+  binary: string,
+  what: { readonly doing: string; readonly expected: string },
+  answer: string,
+): VirgaError {
+  const received = answer
+    .slice(0, MAX_QUOTED)
+    .replaceAll(/\p{Cc}/gu, " ")
+    .trim();
+  return new VirgaError(
+    "HYPERVISOR_PROTOCOL",
+    `Cannot tell ${what.doing}: expected ${what.expected}, got ${JSON.stringify(received)}`,
+    { details: { binary, received } },
+  );
 }

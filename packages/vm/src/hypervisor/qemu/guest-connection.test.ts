@@ -8,8 +8,6 @@ import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { startFakeQmp, useTemporaryDirectory } from "@virga/testkit";
 import { vmLayout } from "../../directory.ts";
-import { isVirgaError } from "../../errors.ts";
-import type { VirgaErrorCode } from "../../errors.ts";
 import type { VmContext } from "../port.ts";
 import { GUEST_PORTS, portSocket } from "./files.ts";
 import { connectGuestPort } from "./guest-connection.ts";
@@ -68,15 +66,6 @@ async function usePorts(context: TestContext, { careless = false } = {}): Promis
   };
 }
 
-function withCode(code: VirgaErrorCode, words: RegExp) {
-  return (error: unknown): boolean => {
-    assert.ok(isVirgaError(error), String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, words);
-    return true;
-  };
-}
-
 /** Fails unless every port is free. */
 async function allFree(vm: VmContext): Promise<void> {
   const streams = await Promise.all(
@@ -113,7 +102,10 @@ test("all ports can be used at once, the next one is CAPACITY", async (context) 
   const { vm, accepted } = await usePorts(context);
   const streams: Duplex[] = [];
   for (let i = 0; i < GUEST_PORTS; i++) streams.push(await connectGuestPort(vm, NOW));
-  await assert.rejects(connectGuestPort(vm, { timeoutMs: 20 }), withCode("CAPACITY", /All 16/));
+  await assert.rejects(connectGuestPort(vm, { timeoutMs: 20 }), {
+    code: "CAPACITY",
+    message: /All 16/,
+  });
   const next = connectGuestPort(vm, { timeoutMs: LONG_MS });
   await accepted();
   streams[3]?.end();
@@ -164,7 +156,7 @@ test("the lease is held until the socket is closed, not only asked to", async (c
   for (let i = 0; i < GUEST_PORTS; i++) streams.push(await connectGuestPort(vm, NOW));
   const guests = await Promise.all(streams.map(() => accepted()));
   streams[0]?.destroy();
-  await assert.rejects(connectGuestPort(vm, AT_ONCE), withCode("CAPACITY", /in use/));
+  await assert.rejects(connectGuestPort(vm, AT_ONCE), { code: "CAPACITY", message: /in use/ });
   for (const guest of guests) guest.resume().end();
   for (const stream of streams) stream.destroy();
   await Promise.all(streams.map((stream) => closed(stream)));
@@ -185,21 +177,21 @@ test("without a QEMU there is no connection", async (context) => {
   const layout = vmLayout(await useTemporaryDirectory(context), "api.sock", false);
   await mkdir(layout.portLocks, { recursive: true });
   const vm = { layout, config: { guestChannel: true, sandboxId: "a1" } } as VmContext;
-  await assert.rejects(
-    connectGuestPort(vm, { timeoutMs: LONG_MS }),
-    withCode("HYPERVISOR_EXITED", /ENOENT/),
-  );
+  await assert.rejects(connectGuestPort(vm, { timeoutMs: LONG_MS }), {
+    code: "HYPERVISOR_EXITED",
+    message: /ENOENT/,
+  });
   const without = { layout, config: { guestChannel: false, sandboxId: "a1" } } as VmContext;
-  await assert.rejects(
-    connectGuestPort(without, { timeoutMs: LONG_MS }),
-    withCode("UNSUPPORTED", /guest channel/),
-  );
+  await assert.rejects(connectGuestPort(without, { timeoutMs: LONG_MS }), {
+    code: "UNSUPPORTED",
+    message: /guest channel/,
+  });
 });
 
 test("an abort while all ports are in use, or before, is ABORTED", async (context) => {
   const { vm } = await usePorts(context);
   const signal = AbortSignal.abort(new Error("enough"));
   const options = { timeoutMs: LONG_MS, signal };
-  await assert.rejects(connectGuestPort(vm, options), withCode("ABORTED", /guest/));
+  await assert.rejects(connectGuestPort(vm, options), { code: "ABORTED", message: /guest/ });
   await allFree(vm);
 });

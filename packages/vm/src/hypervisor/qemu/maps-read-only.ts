@@ -1,6 +1,5 @@
-import { VirgaError } from "../../errors.ts";
 import type { CallOptions } from "../port.ts";
-import { askQemu } from "./ask-qemu.ts";
+import { askQemu, strangeAnswer } from "./ask-qemu.ts";
 
 /** Makes QEMU list the options of a memory file, instead of starting a machine. */
 const QUESTION = ["-object", "memory-backend-file,help"] as const;
@@ -16,13 +15,9 @@ export async function mapsReadOnly(binary: string, options: CallOptions): Promis
   );
   // Each QEMU has this one: without it the answer is to another question.
   if (names.has("mem-path")) return names.has("rom") && names.has("readonly");
-  const received = answer
-    .slice(0, 200)
-    .replaceAll(/\p{Cc}/gu, " ")
-    .trim();
-  throw new VirgaError(
-    "HYPERVISOR_PROTOCOL",
-    `Cannot tell how ${binary} maps memory files: expected the options of memory-backend-file, got ${JSON.stringify(received)}`,
-    { details: { binary, received } },
+  throw strangeAnswer(
+    binary,
+    { doing: `how ${binary} maps memory files`, expected: "the options of memory-backend-file" },
+    answer,
   );
 }

@@ -1,6 +1,7 @@
 import { VirgaError } from "../../errors.ts";
+import { isAtLeast } from "../is-at-least.ts";
 import type { CallOptions, HypervisorBinary } from "../port.ts";
-import { askQemu } from "./ask-qemu.ts";
+import { askQemu, strangeAnswer } from "./ask-qemu.ts";
 import { mapsReadOnly } from "./maps-read-only.ts";
 
 /** The oldest QEMU that is driven. */
@@ -16,14 +17,10 @@ export async function identifyQemu(
     answer,
   );
   if (match === null) {
-    const received = answer
-      .slice(0, 200)
-      .replaceAll(/\p{Cc}/gu, " ")
-      .trim();
-    throw new VirgaError(
-      "HYPERVISOR_PROTOCOL",
-      `Cannot tell the version of ${binary}: expected "QEMU emulator version …", got ${JSON.stringify(received)}`,
-      { details: { binary, received } },
+    throw strangeAnswer(
+      binary,
+      { doing: `the version of ${binary}`, expected: '"QEMU emulator version …"' },
+      answer,
     );
   }
   const numbers = [Number(match[2]), Number(match[3]), Number(match[4])] as const;
@@ -42,16 +39,4 @@ export async function identifyQemu(
     numbers,
     mapsReadOnly: await mapsReadOnly(binary, options),
   };
-}
-
-/** Whether version `numbers` is `floor` or newer. Abilities are asked for, not read off it. */
-export function isAtLeast(
-  numbers: HypervisorBinary["numbers"],
-  floor: HypervisorBinary["numbers"],
-): boolean {
-  const [a, b, c] = floor;
-  const [major, minor, patch] = numbers;
-  if (major !== a) return major > a;
-  if (minor !== b) return minor > b;
-  return patch >= c;
 }
