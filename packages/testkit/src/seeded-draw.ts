@@ -8,9 +8,9 @@ export interface SeededDraw {
   readonly draw: (name: string, most: number) => number;
 }
 
-/** For tests that take a sample of what they could do. */
-export function seededDraw(): SeededDraw {
-  const seed = Number(process.env["VIRGA_SEED"] ?? randomInt(2 ** 31));
+/** For tests that take a sample of what they could do; `given` to a test's other processes. */
+export function seededDraw(given?: number): SeededDraw {
+  const seed = given ?? Number(process.env["VIRGA_SEED"] ?? randomInt(2 ** 31));
   return {
     seed,
     draw: (name, most) => {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import type { TestContext } from "node:test";
 import {
   agentInitramfs,
   expectEveryPort,
   qemuConfig,
   qemuSubject,
+  seededDraw,
   soakChannel,
   testAssets,
   withLeakCheck,
@@ -26,7 +26,7 @@ export async function testChannelSoak(
   t: TestContext,
   { processes, rounds }: { readonly processes: number; readonly rounds: number },
 ): Promise<void> {
-  const seed = Number(process.env["VIRGA_SEED"] ?? randomInt(2 ** 31));
+  const { seed } = seededDraw();
   t.diagnostic(`seed ${seed}`);
   await withLeakCheck(t, async (place) => {
     const { launcher } = await testAssets();

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
+import { readMessage } from "./read-message.ts";
+import type { MessageValue } from "./read-message.ts";
 
 /** What the agent of a fake guest knows, and so what snapshots carry. */
 export interface AgentContent {
@@ -16,6 +18,8 @@ export interface AgentSurroundings {
   readonly content: AgentContent;
   /** To be called when the content has changed. */
   store(): void;
+  /** Does what a command line says, and gives the line that a program would write: `ok …`, or `error …`. */
+  run(commandLine: string): string;
 }
 
 const RECORD_BYTES = 40;
@@ -23,7 +27,12 @@ const HEADER_BYTES = 16;
 const OVERHEAD_BYTES = 24;
 const REQUEST = 1;
 const RESPONSE = 2;
+const DATA = 3;
+const EOF = 4;
 const END = 6;
+const EVENT = 8;
+const STDOUT = 1;
+const STDERR = 2;
 
 /** Whether a connection's first bytes are meant for the agent: a hello, or the zeros before a repeated one. */
 export function isForAgent(bytes: Buffer): boolean {
@@ -31,8 +40,8 @@ export function isForAgent(bytes: Buffer): boolean {
 }
 
 /**
- * Serves one connection as the agent does, as far as a sandbox's life needs it: `ping`, `init`, `prepare`, `thaw`, `sync`. Whatever else is asked for, or is no
- * right frame, ends the connection. Written against PROTOCOL.md, and not with the host's side of it.
+ * Serves one connection as the agent does, as far as a sandbox's life needs it: `ping`, `init`, `prepare`, `thaw`, `sync`, and `exec` of the requests that the guest
+ * answers, as programs that end at once. Whatever else is asked for, or is no right frame, ends the connection. Written against PROTOCOL.md, and not with the host's side of it.
  */
 export function serveAgent(stream: Duplex, around: AgentSurroundings, pending: Buffer): void {
   const guestNonce = randomBytes(16);
@@ -60,10 +69,9 @@ export function serveAgent(stream: Duplex, around: AgentSurroundings, pending: B
   const answer = (payload: Buffer): void => {
     last = last.then(async () => {
       await around.untilRunning();
-      const fields = perform(operationOf(payload), around);
-      if (fields === undefined) stream.destroy();
-      else
-        stream.write(Buffer.concat([frame(RESPONSE, mapOf(fields)), frame(END, Buffer.alloc(0))]));
+      const frames = perform(readMessage(payload), around);
+      if (frames === undefined) stream.destroy();
+      else stream.write(Buffer.concat(frames.map(([type, content]) => frame(type, content))));
     });
   };
   const shakeHands = (): boolean => {
@@ -105,9 +113,45 @@ export function serveAgent(stream: Duplex, around: AgentSurroundings, pending: B
 }
 
 type Fields = Readonly<Record<string, boolean | number | string>>;
+type Frames = readonly (readonly [type: number, content: Buffer])[];
 
-/** The answer; undefined for what this agent cannot do. */
-function perform(operation: string, around: AgentSurroundings): Fields | undefined {
+const NOTHING = Buffer.alloc(0);
+
+/** What is sent for a request; undefined for what this agent cannot do. */
+function perform(request: MessageValue, around: AgentSurroundings): Frames | undefined {
+  const { op, argv } = request as { readonly op?: unknown; readonly argv?: unknown };
+  if (op === "exec" && Array.isArray(argv)) return exec(argv.join(" "), around);
+  const fields = change(String(op), around);
+  if (fields === undefined) return undefined;
+  return [
+    [RESPONSE, mapOf(fields)],
+    [END, NOTHING],
+  ];
+}
+
+function exec(commandLine: string, around: AgentSurroundings): Frames {
+  if (around.content.prepared) {
+    const busy = { ok: false, code: "BUSY", message: "it is frozen" };
+    return [
+      [RESPONSE, mapOf(busy)],
+      [END, NOTHING],
+    ];
+  }
+  const line = around.run(commandLine);
+  const isDone = line.startsWith("ok");
+  const text = Buffer.from(`${line.replace(/^ok ?/u, "")}\n`, "latin1");
+  return [
+    [RESPONSE, mapOf({ ok: true, pid: 1 })],
+    [DATA, Buffer.concat([Buffer.of(isDone ? STDOUT : STDERR), text])],
+    [EOF, Buffer.of(STDOUT)],
+    [EOF, Buffer.of(STDERR)],
+    [EVENT, mapOf({ event: "exit", code: isDone ? 0 : 1 })],
+    [END, NOTHING],
+  ];
+}
+
+/** The answer to a request that has no more to it. */
+function change(operation: string, around: AgentSurroundings): Fields | undefined {
   const { content } = around;
   switch (operation) {
     case "ping":
@@ -129,15 +173,6 @@ function perform(operation: string, around: AgentSurroundings): Fields | undefin
   }
   around.store();
   return { ok: true };
-}
-
-/** The request's `op`, which the host puts first: MessagePack, a map whose first key and value are short strings. */
-function operationOf(payload: Buffer): string {
-  const isMap =
-    ((payload[0] ?? 0) & 0xf0) === 0x80 &&
-    payload.subarray(1, 4).equals(Buffer.from("\xa2op", "latin1"));
-  const length = (payload[4] ?? 0) - 0xa0;
-  return isMap && length > 0 && length < 0x20 ? payload.toString("latin1", 5, 5 + length) : "";
 }
 
 /** MessagePack of a small map. */

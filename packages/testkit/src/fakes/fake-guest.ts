@@ -97,6 +97,7 @@ export class FakeGuest {
         return content();
       },
       store: () => this.#store(),
+      run: (line: string) => this.#answer(line),
     };
     serveAgent(stream, around, pending);
   }
