@@ -13,7 +13,7 @@ export async function balloonSandbox(
   options: LifeOptions,
 ): Promise<void> {
   const plan = { name: "balloon", legal: ["running"] } as const;
-  await operate(tools, id, plan, options, async ({ operation, row }) => {
+  await operate(tools, id, plan, options, async ({ operation, row, signal }) => {
     if (!row.spec.balloon) {
       throw new VirgaError(
         "UNSUPPORTED",
@@ -24,9 +24,6 @@ export async function balloonSandbox(
         },
       );
     }
-    const { signal } = options;
-    await operation.step("balloon", () =>
-      tools.manager.updateBalloon(id, amountMib, { ...(signal && { signal }) }),
-    );
+    await operation.step("balloon", () => tools.manager.updateBalloon(id, amountMib, { signal }));
   });
 }

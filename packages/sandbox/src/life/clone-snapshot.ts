@@ -39,7 +39,7 @@ export async function cloneSnapshot(
   host: Host,
   options: CloneSnapshotOptions,
 ): Promise<MadeSandbox> {
-  const { timings, signal } = options;
+  const { timings } = options;
   const { catalog, home } = host;
   const snapshot = catalog.snapshots.find(options.snapshot);
   checkOptions(snapshot, options);
@@ -52,10 +52,10 @@ export async function cloneSnapshot(
     isInserted: options.row !== undefined,
     ephemeral: options.ephemeral ?? false,
     timings,
-    signal,
+    signal: options.signal,
     // With the row, which keeps it from being removed.
     onInsert: () => checkReady(catalog.snapshots.get(snapshot.id), snapshot),
-    makeGuest: async (operation) => {
+    makeGuest: async (operation, signal) => {
       if (spec.diskMib !== null) {
         await operation.step("disk", () =>
           clonedUpper(snapshotDirectory, upperPath(home, id), signal),

@@ -74,14 +74,15 @@ async function fromImage(
   // Until its row says that the image is needed.
   const letGo = await keepImage(image, host.home.images, signal);
   try {
-    const making = { host, plan, id, timings, signal, accelerator: probe.accelerator };
+    const making = { host, plan, id, timings, accelerator: probe.accelerator };
     const made = await makeSandbox({
       host,
       row: newRow({ id, name: options.name ?? null, spec, parent: null, snapshot: null }),
       ephemeral: options.ephemeral ?? false,
       timings,
       signal,
-      makeGuest: () => (cold ? bootCold(making) : restoreClone(making)),
+      makeGuest: (_operation, abort) =>
+        (cold ? bootCold : restoreClone)({ ...making, signal: abort }),
     });
     return await keep(host, made);
   } finally {

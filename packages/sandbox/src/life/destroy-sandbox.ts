@@ -8,8 +8,8 @@ import { LifeOperation } from "./life-operation.ts";
 import type { LifeOptions, LifeTools } from "./life-tools.ts";
 import { removeSandbox } from "./remove-sandbox.ts";
 
-/** How long whoever works on the sandbox may take to notice that it is being destroyed. */
-const LOCK_MS = 10_000;
+/** Whoever works on the sandbox notices at once that it is being destroyed, and gives up as soon as the step he is in can be cut: so long that may take. */
+const LOCK_MS = 30_000;
 
 /**
  * Ends a sandbox and removes everything of it, whatever its state, also one of which only a VM or a disk is left. Goes before what others do with it. Where something
@@ -26,7 +26,7 @@ export async function destroySandbox(
   await operation.step("end", () => endVmBeforeLock(tools, id, signal));
   const lock = await operation.step("lock", () => lockForRemoval(tools, id));
   try {
-    await operation.step("end again", () => endVm(tools, id, signal));
+    await operation.step("end again", () => endVm(tools, id, { signal }));
     await operation.step("remove", () => removeSandbox(tools, id));
   } finally {
     lock?.release();
@@ -54,7 +54,7 @@ async function endVmBeforeLock(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    await endVm(tools, id, signal);
+    await endVm(tools, id, { signal, waitMs: 0 });
   } catch (error) {
     tools.logger.warn({ sandbox: id, error: errorText(error) }, "cannot end a VM yet");
   }

@@ -12,6 +12,7 @@ import { destroyedError, whileAlive } from "../guest/vm-death.ts";
 import { endVm } from "./end-vm.ts";
 import { LifeOperation } from "./life-operation.ts";
 import { removeSandbox } from "./remove-sandbox.ts";
+import { watchDestroy } from "./watch-destroy.ts";
 
 /** Whose row to write. */
 export interface NewSandbox {
@@ -35,8 +36,8 @@ export interface MakeSandboxOptions {
   readonly ephemeral: boolean;
   readonly timings: Timings;
   readonly signal: AbortSignal | undefined;
-  /** Makes its disk and its VM, whose guest waits to be told who it is. */
-  readonly makeGuest: (operation: LifeOperation) => Promise<Guest>;
+  /** Makes its disk and its VM, whose guest waits to be told who it is. The signal is also aborted when somebody destroys the sandbox. */
+  readonly makeGuest: (operation: LifeOperation, signal: AbortSignal) => Promise<Guest>;
 }
 
 /** The row of a sandbox that this process begins to make. */
@@ -67,9 +68,12 @@ export interface MadeSandbox {
   remove(): Promise<void>;
 }
 
-/** Makes a sandbox up to the point where it only has to be kept. A failure leaves nothing behind; so does the death of this process before that. */
+/**
+ * Makes a sandbox up to the point where it only has to be kept. A failure leaves nothing behind; so does the death of this process before that. `VM_DESTROYED` soon after
+ * somebody has destroyed it meanwhile.
+ */
 export async function makeSandbox(options: MakeSandboxOptions): Promise<MadeSandbox> {
-  const { host, row, ephemeral, timings, signal } = options;
+  const { host, row, ephemeral, timings } = options;
   const { id, spec, owner } = row;
   const { catalog, home, logger } = host;
   const operation = new LifeOperation(id, "create", timings);
@@ -90,6 +94,8 @@ export async function makeSandbox(options: MakeSandboxOptions): Promise<MadeSand
       }),
     );
   }
+  using watch = watchDestroy(host, id, "make the sandbox", options.signal);
+  const { signal } = watch;
   try {
     const paths = sandboxPaths(home, id);
     await operation.step("directory", async () => {
@@ -97,7 +103,7 @@ export async function makeSandbox(options: MakeSandboxOptions): Promise<MadeSand
       lock = tryLock(paths.lock);
       if (lock === undefined) throw destroyedError(id, "make the sandbox");
     });
-    const guest = await operation.whole("guest", () => options.makeGuest(operation));
+    const guest = await operation.whole("guest", () => options.makeGuest(operation, signal));
     await operation.step("init", () => {
       const telling = tellWhoItIs(guest.agent, host, spec, signal);
       return whileAlive(guest.vm, "initialise the guest", telling);
@@ -120,11 +126,12 @@ export async function makeSandbox(options: MakeSandboxOptions): Promise<MadeSand
       },
     };
   } catch (error) {
+    const told = watch.explain(error);
     await remove().catch((failure: unknown) => {
       // Its row stays, and with it whoever comes next removes it.
       const text = errorText(failure);
       logger.error({ sandbox: id, error: text }, "cannot remove a sandbox that failed to start");
     });
-    throw error;
+    throw told;
   }
 }

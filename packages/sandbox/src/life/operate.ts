@@ -8,6 +8,7 @@ import { checkState } from "./sandbox-state.ts";
 import type { SandboxState } from "./sandbox-state.ts";
 import { settleSandbox } from "./settle-sandbox.ts";
 import type { SettledSandbox } from "./settle-sandbox.ts";
+import { watchDestroy } from "./watch-destroy.ts";
 
 /** What an operation is, and where it is legal. */
 export interface LifePlan {
@@ -21,11 +22,13 @@ export interface AtWork extends SettledSandbox {
   readonly operation: LifeOperation;
   /** Of this run alone. */
   readonly timings: Timings;
+  /** Aborted by the caller's signal, and when somebody destroys the sandbox: that does not wait for this. */
+  readonly signal: AbortSignal;
 }
 
 /**
  * Runs one operation on a sandbox: after those of other processes, under its lock, on a settled sandbox in a legal state. Where it fails, what it left is settled
- * as if its process had died there.
+ * as if its process had died there. A destroy meanwhile makes it `VM_DESTROYED`.
  */
 export async function operate<T>(
   tools: LifeTools,
@@ -42,8 +45,9 @@ export async function operate<T>(
   try {
     const settled = await operation.step("settle", () => settleSandbox(tools, id));
     checkState(settled.row, settled.state, `${plan.name} it`, plan.legal);
+    using watch = watchDestroy(tools, id, `${plan.name} it`, signal);
     try {
-      return await body({ ...settled, operation, timings });
+      return await body({ ...settled, operation, timings, signal: watch.signal });
     } catch (error) {
       await settleSandbox(tools, id).catch((failure: unknown) => {
         logger.warn(
@@ -51,7 +55,7 @@ export async function operate<T>(
           "cannot take back an operation now; the next one will",
         );
       });
-      throw error;
+      throw watch.explain(error);
     }
   } finally {
     lock.release();

@@ -12,17 +12,16 @@ export async function pauseSandbox(
   id: string,
   options: LifeOptions,
 ): Promise<void> {
-  const { signal } = options;
   const plan = { name: "pause", legal: ["running"] } as const;
   await operate(tools, id, plan, options, async (work) => {
-    const { operation, row, timings } = work;
+    const { operation, row, timings, signal } = work;
     const { sandboxes } = tools.catalog;
     await operation.step("intent", () =>
       sandboxes.update(id, { intent: { kind: "pause" }, pendingThaw: "thaw" }),
     );
     await using agent = agentOf(vmOf(work), tools);
-    await operation.step("prepare", () => agent.prepare({ ...(signal && { signal }) }));
-    await operation.step("pause", () => tools.manager.pause(id, { ...(signal && { signal }) }));
+    await operation.step("prepare", () => agent.prepare({ signal }));
+    await operation.step("pause", () => tools.manager.pause(id, { signal }));
     await operation.step("commit", () =>
       sandboxes.update(id, { intent: null, timings: withOperation(row, "pause", timings) }),
     );

@@ -18,24 +18,22 @@ export async function resumeSandbox(
 ): Promise<void> {
   const plan = { name: "resume", legal: ["paused", "suspended"] } as const;
   await operate(access, id, plan, options, (work) =>
-    work.state === "paused" ? unpause(access, work, options) : restore(access, work, options),
+    work.state === "paused" ? unpause(access, work) : restore(access, work),
   );
 }
 
-async function unpause(access: Access, work: AtWork, { signal }: LifeOptions): Promise<void> {
-  const { operation, row } = work;
+async function unpause(access: Access, work: AtWork): Promise<void> {
+  const { operation, row, signal } = work;
   const { sandboxes } = access.catalog;
   const vm = vmOf(work);
   await operation.step("intent", () => sandboxes.update(row.id, { intent: { kind: "resume" } }));
-  await operation.step("resume", () =>
-    access.manager.resume(row.id, { ...(signal && { signal }) }),
-  );
+  await operation.step("resume", () => access.manager.resume(row.id, { signal }));
   await operation.step("thaw", () => thaw(access, vm));
   await commit(access, work);
 }
 
-async function restore(access: Access, work: AtWork, { signal }: LifeOptions): Promise<void> {
-  const { operation, row } = work;
+async function restore(access: Access, work: AtWork): Promise<void> {
+  const { operation, row, signal } = work;
   const { id, spec, suspended } = row;
   const { catalog } = access;
   const { sandboxes } = catalog;

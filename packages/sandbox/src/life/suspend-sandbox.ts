@@ -18,10 +18,10 @@ export async function suspendSandbox(
   id: string,
   options: LifeOptions,
 ): Promise<void> {
-  const abort = { ...(options.signal && { signal: options.signal }) };
   const plan = { name: "suspend", legal: ["running", "paused"] } as const;
   await operate(tools, id, plan, options, async (work) => {
-    const { operation, row, state, timings } = work;
+    const { operation, row, state, timings, signal } = work;
+    const abort = { signal };
     const { home, manager, catalog } = tools;
     const { sandboxes } = catalog;
     const wasPaused = state === "paused";

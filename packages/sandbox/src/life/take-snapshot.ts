@@ -40,10 +40,10 @@ async function take(
   work: AtWork,
   options: TakeSnapshotOptions,
 ): Promise<SnapshotRow> {
-  const { operation, timings, row } = work;
+  const { operation, timings, row, signal } = work;
   const { id } = row;
   const { catalog, home, manager } = tools;
-  const abort = { ...(options.signal && { signal: options.signal }) };
+  const abort = { signal };
   const wasPaused = work.state === "paused";
   const snapshot: SnapshotRow = {
     id: newSandboxId(),
@@ -104,7 +104,7 @@ async function take(
   if (hasDisk) await operation.step("sync", () => syncPath(upper));
   // Of one that may be kept for long; what runs in the sandbox goes on meanwhile.
   if (options.kind === "snapshot") {
-    await operation.step("hash", () => writeHashes(memory, options.signal));
+    await operation.step("hash", () => writeHashes(memory, signal));
   }
   await operation.step("sync directory", () => syncPath(directory));
   const taken = { ...snapshot, phase: "ready", timings: timings.toJSON() } as const;

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Sandbox } from "@virga/sandbox";
+import type { Host } from "@virga/sandbox";
+import { fakeHypervisor, testProgram, withLeakCheck } from "@virga/testkit";
+import type { TestPlace } from "@virga/testkit";
+import { fakeHost } from "./fake-host.ts";
+import type { FakeHostOptions } from "./fake-host.ts";
+import type { PreemptedRun } from "./preempted-child.ts";
+import { checkNoVm } from "./test-host.ts";
+
+const child = fileURLToPath(new URL("./preempted-child.ts", import.meta.url));
+
+/** Lets another process begin, and gives the lines it writes. */
+function begin(run: PreemptedRun): AsyncIterator<string> {
+  const flags = ["--conditions=virga-source", child, JSON.stringify(run)];
+  const { stdout } = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
+  return createInterface({ input: stdout })[Symbol.asyncIterator]();
+}
+
+async function options(place: TestPlace, behaviour: { readonly deafGuest?: boolean }) {
+  const fake = fakeHypervisor({ name: "qemu", directory: place.scratch, behaviour });
+  const host: FakeHostOptions = {
+    directory: `${place.scratch}/home`,
+    hypervisor: "qemu",
+    binary: fake.binary,
+    launcher: await testProgram("launcher"),
+  };
+  return host;
+}
+
+/** Whether a hypervisor of that home has been started. */
+async function hasVm({ home }: Pick<Host, "home">): Promise<boolean> {
+  const names = (await readdir(home.vms)).filter((name) => name !== ".builds");
+  const files = await Promise.all(names.map((name) => readdir(`${home.vms}/${name}`)));
+  return files.some((each) => each.includes("vm.json"));
+}
+
+for (const work of ["cold create", "create"] as const) {
+  test(`a destroy does not wait for who makes the sandbox: ${work} of a guest that never answers`, (t) =>
+    withLeakCheck(t, async (place) => {
+      const given = await options(place, { deafGuest: true });
+      const host = await fakeHost(given);
+      const lines = begin({ work, host: given });
+      while (!(await hasVm(host))) await sleep(5);
+      await (await Sandbox.connect("box", { host })).destroy();
+      assert.equal((await lines.next()).value, "VM_DESTROYED");
+      assert.equal((await lines.next()).done, true);
+      await checkNoVm(host.home);
+    }));
+}
+
+test("a destroy does not wait for who hashes a snapshot of the sandbox", (t) =>
+  withLeakCheck(t, async (place) => {
+    const given = await options(place, {});
+    const host = await fakeHost(given);
+    const box = await Sandbox.create({ host, cold: true, name: "box", memoryMib: 96, vcpus: 1 });
+    const lines = begin({ work: "snapshot", host: given });
+    assert.equal((await lines.next()).value, "hashing");
+    await box.destroy();
+    assert.equal((await lines.next()).value, "VM_DESTROYED");
+    assert.equal((await lines.next()).done, true);
+    await checkNoVm(host.home);
+  }));
