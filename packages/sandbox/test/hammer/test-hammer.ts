@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Sandbox, Snapshots, collectGarbage, recoverHome } from "@virga/sandbox";
+import type { TestPlace } from "@virga/testkit";
+import { seededDraw } from "@virga/testkit";
+import { verifySnapshot } from "../../src/snapshots/snapshot-hashes.ts";
+import { snapshotPaths } from "../../src/snapshots/snapshot-paths.ts";
+import { checkNoVm } from "../test-host.ts";
+import { hammerHost } from "./hammer-host.ts";
+import { readModel } from "./hammer-model.ts";
+import type { HammerRun } from "./hammer-run.ts";
+import { settleDoubt } from "./settle-doubt.ts";
+
+/** How to hammer. */
+export interface HammerOptions extends Pick<HammerRun, "host" | "operations"> {
+  readonly processes: number;
+  /** How many of them are killed again and again. Default 0. */
+  readonly dying?: number;
+  /** Milliseconds after which nobody begins an operation any more. Default: all are done. */
+  readonly limitMs?: number;
+}
+
+const LAST_LINES = 80;
+const child = fileURLToPath(new URL("./hammer-child.ts", import.meta.url));
+const cache = fileURLToPath(
+  new URL("../../../../node_modules/.cache/hammer-child", import.meta.url),
+);
+
+/**
+ * Lets processes do one operation after another on one state directory, by lot, and checks that each of them always finds what is its own as it left it, that nothing
+ * fails for another reason than what others did, and that in the end all can be removed and nothing is left. The seed is told; `VIRGA_SEED` repeats the lots.
+ */
+export async function testHammer(
+  t: TestContext,
+  place: TestPlace,
+  options: HammerOptions,
+): Promise<void> {
+  const { seed } = seededDraw();
+  t.diagnostic(`VIRGA_SEED=${seed}`);
+  const { host, operations, processes, dying = 0, limitMs } = options;
+  const runs = Array.from({ length: processes }, (_, index): HammerRun => ({
+    seed,
+    index,
+    host,
+    operations,
+    model: join(place.scratch, `model-${index}.json`),
+    ...(limitMs !== undefined && { until: Date.now() + limitMs }),
+  }));
+  const lines: string[] = [];
+  const deaths = await Promise.all(runs.map((run) => live(run, run.index < dying, lines))).catch(
+    (error: unknown) => {
+      process.stderr.write(`VIRGA_SEED=${seed}\n${lines.slice(-LAST_LINES).join("\n")}\n`);
+      throw error;
+    },
+  );
+  const begun = runs.map(({ model }) => readModel(model).begun);
+  t.diagnostic(`operations: ${begun.join(", ")}; killed: ${deaths.join(", ")}`);
+  await checkAll(runs, lines);
+  await removeAll(runs[0] ?? assert.fail());
+}
+
+/** All lives of one process; gives how often it was killed. */
+async function live(run: HammerRun, dies: boolean, lines: string[]): Promise<number> {
+  for (let deaths = 0; ; deaths++) {
+    const given: HammerRun = { ...run, ...(dies && { dies: deaths }) };
+    const flags = ["--conditions=virga-source", child, JSON.stringify(given)];
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    const program = spawn(process.execPath, flags, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...env, NODE_COMPILE_CACHE: cache },
+    });
+    let log = "";
+    program.stderr.on("data", (chunk) => (log += String(chunk)));
+    program.stdout.on("data", (chunk) => lines.push(...String(chunk).trim().split("\n")));
+    const [code, signal] = (await once(program, "close")) as [number | null, string | null];
+    if (dies && signal === "SIGKILL") continue;
+    assert.equal(code, 0, `process ${run.index} ended by ${signal ?? code}: ${log}`);
+    return deaths;
+  }
+}
+
+/** What each of them holds for its own is there, and the catalogue agrees with the files. */
+async function checkAll(runs: readonly HammerRun[], lines: string[]): Promise<void> {
+  for (const run of runs) {
+    const host = await hammerHost(run);
+    await recoverHome(host.home);
+    const tell = (text: string): void => void lines.push(text);
+    await settleDoubt({ run, model: readModel(run.model), host, tell });
+    const { sandboxes, snapshots, damaged } = host.catalog;
+    for (const { id, phase, intent, owner } of sandboxes.list()) {
+      assert.deepEqual([intent, owner], [null, null], `${id} is settled`);
+      assert.ok(phase === "live" || phase === "suspended", `${id} is ${phase}`);
+    }
+    for (const { id, phase } of snapshots.list()) {
+      assert.equal(phase, "ready", id);
+      const problem = await verifySnapshot(snapshotPaths(host.home, id).memory, undefined);
+      assert.equal(problem, undefined, id);
+    }
+    assert.deepEqual(damaged.list(), []);
+  }
+}
+
+/** Everything can be removed, and then nothing is left. */
+async function removeAll(run: HammerRun): Promise<void> {
+  const host = await hammerHost(run);
+  const { home, catalog } = host;
+  for (const { id } of catalog.sandboxes.list())
+    await (await Sandbox.connect(id, { host })).destroy();
+  const snapshots = new Snapshots({ home });
+  for (const { id } of await snapshots.list()) await snapshots.remove(id);
+  await collectGarbage({ home });
+  assert.deepEqual((await collectGarbage({ home, orphans: true })).items, []);
+  await checkNoVm(home);
+  const halves = (await readdir(home.templates)).filter((name) => /^\.(?!.*\.lock$)/u.test(name));
+  assert.deepEqual(halves, []);
+}
