@@ -121,6 +121,8 @@ export class LifeStory {
     assert.equal((await stat(join(back, "sub/run"))).mode & 0o777, 0o755);
     assert.equal(await readlink(join(back, "link")), "sub/run");
     assert.equal((await this.#fails(["cp", tree, back])).code, 2);
+    await this.#ok(["cp", "-", "box:/srv/new/file"], "from standard input\n");
+    assert.equal(await this.#ok(["cp", "box:/srv/new/file", "-"]), "from standard input\n");
   }
 
   /** How far it has counted; 0 before its first write. */

@@ -1,9 +1,12 @@
+import type { TransferProgress } from "@virga/guest";
+import { virgaCommand } from "@virga/vm";
 import { interruptSignal } from "../interrupt.ts";
 import { EXIT } from "../exit-code.ts";
 import { printJson } from "../output/print-json.ts";
 import { printError } from "../output/print.ts";
 import { ProgressDisplay } from "../output/progress-display.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
+import { copyFromStream, copyToStream } from "./cp-stream.ts";
 
 /** Options of `virga cp`. */
 export interface CpFlags {
@@ -23,34 +26,71 @@ export function sandboxPath(text: string): SandboxPath | undefined {
   return sandbox === undefined || path === undefined ? undefined : { sandbox, path };
 }
 
+/** Standard input or output in place of a path of this machine. */
+const STREAM = "-";
 const MIB = 2 ** 20;
 
-/** `virga cp`: copies a file or a tree into a sandbox or out of it. */
+/** `virga cp`: copies a file or a tree into a sandbox or out of it, or a file from standard input or to standard output. */
 export async function cpCommand(source: string, target: string, flags: CpFlags): Promise<number> {
   const [from, to] = [sandboxPath(source), sandboxPath(target)];
-  const inside = from ?? to;
-  if (inside === undefined || (from !== undefined && to !== undefined)) {
-    printError(
-      "virga: Cannot copy: one of the two is NAME:/PATH, in a sandbox, and the other a path on this machine",
-    );
-    return EXIT.usage;
-  }
+  const problem = problemOf(source, target, flags);
+  if (problem !== undefined) return wrongUsage(...problem);
   const signal = interruptSignal();
+  const who = { signal, ...(flags.user !== undefined && { user: flags.user }) };
+  if (from !== undefined && target === STREAM) {
+    return useSandbox(from.sandbox, ({ files }) => copyToStream(files, from, process.stdout, who));
+  }
   const progress = new ProgressDisplay({ verbose: false });
+  const show = (bytes: number, entries: number): void =>
+    progress.show(`Copied ${entries} files, ${Math.floor(bytes / MIB)} MiB`);
   const options = {
-    signal,
-    ...(flags.user !== undefined && { user: flags.user }),
-    onProgress: ({ bytes, entries }: { readonly bytes: number; readonly entries: number }) =>
-      progress.show(`Copied ${entries} files, ${Math.floor(bytes / MIB)} MiB`),
+    ...who,
+    onProgress: ({ bytes, entries }: TransferProgress) => show(bytes, entries),
   };
-  const copied = await useSandbox(inside.sandbox, ({ files }) =>
-    from === undefined
-      ? files.upload(source, inside.path, options)
-      : files.download(inside.path, target, options),
-  ).finally(() => progress.clear());
+  const { sandbox = "", path = "" } = from ?? to ?? {};
+  const copied = await useSandbox(sandbox, async ({ files }) => {
+    if (from !== undefined) return files.download(path, target, options);
+    if (source !== STREAM) return files.upload(source, path, options);
+    const onBytes = (bytes: number): void => show(bytes, 0);
+    const bytes = await copyFromStream(files, process.stdin, path, { ...who, onBytes });
+    return { bytes, entries: 1, skipped: 0 };
+  }).finally(() => progress.clear());
   if (flags.json === true) printJson(copied);
   else if (copied.skipped > 0) {
     printError(`virga: Left out ${copied.skipped} that are neither files, directories nor links`);
   }
   return 0;
+}
+
+/** What is wrong with the two, and what to do instead. */
+function problemOf(
+  source: string,
+  target: string,
+  flags: CpFlags,
+): readonly [problem: string, hint?: string] | undefined {
+  const [from, to] = [sandboxPath(source), sandboxPath(target)];
+  if (from !== undefined && to !== undefined) {
+    const pipe = `${virgaCommand(`cp ${source} -`)} | ${virgaCommand(`cp - ${target}`)}`;
+    return ["it does not go from one sandbox to another directly", `A file: ${pipe}`];
+  }
+  if (from === undefined && to === undefined) {
+    return [
+      "one of the two is NAME:/PATH, in a sandbox, and the other a path on this machine, or - for standard input or output",
+    ];
+  }
+  if (source === STREAM && to?.path.endsWith("/") === true) {
+    return [
+      `standard input has no name, and ${target} is a directory`,
+      "Name the file that it becomes.",
+    ];
+  }
+  if (target === STREAM && flags.json === true)
+    return ["--json and the file would both go to standard output"];
+  return undefined;
+}
+
+function wrongUsage(problem: string, hint?: string): number {
+  printError(`virga: Cannot copy: ${problem}`);
+  if (hint !== undefined) printError(`virga: ${hint}`);
+  return EXIT.usage;
 }

@@ -18,11 +18,19 @@ export function addUseCommands(program: Command, done: (exitCode: number) => voi
     .command("cp")
     .description("copy a file or a directory into a sandbox or out of it")
     .usage("[options] SRC NAME:/DEST | NAME:/SRC DEST")
-    .argument("<source>", "a path here, or NAME:/PATH in a sandbox")
+    .argument("<source>", "a path here, - for standard input, or NAME:/PATH in a sandbox")
     .argument("<destination>", "the other one of the two")
     .option("-u, --user <user>", "who reads and writes in the sandbox (default: root)", guestUser)
     .option("--json", "print one JSON object")
-    .addHelpText("after", examples("virga cp ./project web:/srv", "virga cp web:/var/log ./log"))
+    .addHelpText(
+      "after",
+      examples(
+        "virga cp ./project web:/srv",
+        "virga cp web:/var/log ./log",
+        "echo hello | virga cp - web:/srv/index.html",
+        "virga cp web:/etc/passwd - | wc -l",
+      ),
+    )
     .action(async (source: string, destination: string, flags: CpFlags) => {
       const { cpCommand } = await import("./cp.ts");
       done(await cpCommand(source, destination, flags));

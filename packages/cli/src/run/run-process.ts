@@ -2,10 +2,10 @@ import { isatty } from "node:tty";
 import type { Readable, Writable } from "node:stream";
 import type { GuestExit, GuestProcess } from "@virga/guest";
 import { pumpInput } from "@virga/sandbox";
-import { VirgaError, errorText } from "@virga/vm";
 import { EXIT, signalExitCode } from "../exit-code.ts";
 import { forwardOutput } from "./forward-output.ts";
 import { followSize } from "./guest-terminal.ts";
+import { inputError } from "./input-error.ts";
 import { enterRawMode } from "./raw-terminal.ts";
 
 /** How a guest process is joined to our own streams. */
@@ -40,10 +40,6 @@ export async function runProcess(guest: GuestProcess, options: RunProcessOptions
     for (const step of undo.toReversed()) step();
     await guest.close();
   }
-}
-
-function inputError(cause: unknown): VirgaError {
-  return new VirgaError("IO_ERROR", `Cannot read standard input: ${errorText(cause)}`, { cause });
 }
 
 function exitCodeFor(exit: GuestExit): number {
