@@ -2,7 +2,20 @@ import { readFile } from "node:fs/promises";
 import { currentBusybox, homePaths } from "@virga/sandbox";
 import { craftLayer, craftLayout } from "../../sandbox/test/container-images.ts";
 
-const APPLETS = ["sh", "cat", "echo", "ls", "sleep", "seq", "ps", "head", "wc", "sync", "stty"];
+const APPLETS = [
+  "sh",
+  "cat",
+  "echo",
+  "ls",
+  "sleep",
+  "seq",
+  "ps",
+  "head",
+  "wc",
+  "sync",
+  "stty",
+  "grep",
+];
 
 /** Writes an OCI layout of three layers: busybox, what an image adds, and what the next one changes. Its commands start in `/srv` as `worker`. */
 export async function layeredImage(directory: string): Promise<void> {

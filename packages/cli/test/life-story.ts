@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { settledLeaks } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import { layeredImage } from "./layered-image.ts";
+import { useShell } from "./terminal-user.ts";
 import type { TestVirga, VirgaEnd } from "./test-virga.ts";
 
 /** What the commands tell of a sandbox, as far as it is looked at here. */
@@ -39,6 +40,7 @@ export class LifeStory {
     return [
       ["an image is pulled, and a sandbox made of it and found", () => this.#pullsAndCreates()],
       ["commands run in it, also by themselves", () => this.#runsCommands()],
+      ["a shell in it is a real terminal", () => this.#opensShell()],
       ["trees are copied into it and out of it", () => this.#copies()],
       ["forks go on from what it is, each for itself", () => this.#forks()],
       ["paused and suspended it goes on where it was", () => this.#suspendsAndResumes()],
@@ -106,6 +108,11 @@ export class LifeStory {
     const { processes } = await this.#json<{ readonly processes: number }>("stats", "box");
     assert.ok(processes > 1);
     assert.deepEqual(await this.#ok(["shell", "box"], "echo $0; exit 0\n"), "sh\n");
+  }
+
+  async #opensShell(): Promise<void> {
+    const { argv, env } = this.#virga();
+    await useShell([...argv, "shell", "box"], env);
   }
 
   async #copies(): Promise<void> {

@@ -1,10 +1,16 @@
 import { after, before, describe, test } from "node:test";
-import { imageToolsMissing, makePlace, qemuMissing, removePlace } from "@virga/testkit";
+import {
+  imageToolsMissing,
+  makePlace,
+  pythonMissing,
+  qemuMissing,
+  removePlace,
+} from "@virga/testkit";
 import { LifeStory } from "./life-story.ts";
 import { testVirga } from "./test-virga.ts";
 import type { TestVirga } from "./test-virga.ts";
 
-const skip = qemuMissing() || imageToolsMissing("sqfstar", "mke2fs", "skopeo");
+const skip = qemuMissing() || imageToolsMissing("sqfstar", "mke2fs", "skopeo") || pythonMissing();
 
 describe("the command line alone, on QEMU", { skip }, () => {
   const place = makePlace();

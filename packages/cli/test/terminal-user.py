@@ -32,6 +32,8 @@ os.write(fd, b"\n")
 expect(fd, PROMPT)
 os.write(fd, b"stty size; echo do''ne\n")
 size = expect(fd, r"(\d+ \d+)\r\ndone\r\n" + PROMPT).group(1)
+os.write(fd, b"echo $TERM; echo do''ne\n")
+term = expect(fd, r"(\S+)\r\ndone\r\n" + PROMPT).group(1)
 set_size(fd, 44, 122)
 os.write(fd, b"until stty size | grep '44 122'; do :; done; echo do''ne\n")
 resized = expect(fd, r"(\d+ \d+)\r\ndone\r\n" + PROMPT).group(1)
@@ -52,4 +54,4 @@ while True:
 _, status = os.waitpid(pid, 0)
 # On Linux the master still tells what the last user of the terminal left.
 restored = termios.tcgetattr(fd)[:4] == before[:4]
-print(json.dumps({"size": size, "resized": resized, "interrupted": interrupted, "restored": restored, "code": os.waitstatus_to_exitcode(status)}))
+print(json.dumps({"size": size, "term": term, "resized": resized, "interrupted": interrupted, "restored": restored, "code": os.waitstatus_to_exitcode(status)}))
