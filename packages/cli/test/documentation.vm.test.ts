@@ -54,14 +54,18 @@ describe("the programs of the documentation", { skip: qemuMissing() }, () => {
     assert.match(await output(program), /^Linux i\w{19} .*\n\nfound\na\nb\n\n$/);
   });
 
-  test("those of the library's page", async () => {
-    const page = await readFile(new URL("../../../docs/library.md", import.meta.url), "utf8");
-    const programs = [...page.matchAll(/```ts\n([^]*?)```/gu)].map(([, program = ""]) => program);
+  test("those of the pages", async () => {
+    const programs: string[] = [];
+    for (const name of ["library", "sandboxes"]) {
+      const page = await readFile(new URL(`../../../docs/${name}.md`, import.meta.url), "utf8");
+      for (const [, program = ""] of page.matchAll(/```ts\n([^]*?)```/gu)) programs.push(program);
+    }
     const expected = [
       /^a\nb\n\n1\n1 ls: .*\n\n$/,
       /^line 1\nline 2\nstep 1\nstep 2\nUPPER\n\n$/,
       /^remember\n\n(?:running true remember\n\n){2}$/,
       /^hello\n\n\/srv\/index\.html\n$|^hello\n\nindex\.html\n$/,
+      /^hello\n\n$/,
     ];
     assert.equal(programs.length, expected.length);
     for (const [index, program] of programs.entries()) {
