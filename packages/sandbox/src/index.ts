@@ -61,6 +61,7 @@ export type {
 } from "./commands/run-options.ts";
 export { SandboxProcess } from "./commands/sandbox-process.ts";
 export { SHELL, SandboxTerminal, type TerminalOptions } from "./commands/sandbox-terminal.ts";
+export { openAccess, type Access, type AccessOptions } from "./life/access.ts";
 export type { OperationTimings } from "./life/operation-timings.ts";
 export type { SandboxInfo } from "./life/sandbox-info.ts";
 export type { SandboxState } from "./life/sandbox-state.ts";

@@ -3,15 +3,15 @@ import { virgaCommand } from "@virga/vm";
 import { interruptSignal } from "../interrupt.ts";
 import { EXIT } from "../exit-code.ts";
 import { printJson } from "../output/print-json.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { printError } from "../output/print.ts";
 import { ProgressDisplay } from "../output/progress-display.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 import { copyFromStream, copyToStream } from "./cp-stream.ts";
 
 /** Options of `virga cp`. */
-export interface CpFlags {
+export interface CpFlags extends JsonFlag {
   readonly user?: string;
-  readonly json?: true;
 }
 
 /** A path in a sandbox. */

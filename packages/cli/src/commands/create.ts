@@ -1,11 +1,12 @@
 import { interruptSignal } from "../interrupt.ts";
 import { printJson } from "../output/print-json.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { printLine } from "../output/print.ts";
 import { makeSandbox } from "../run/make-sandbox.ts";
 import type { ShapeFlags } from "../run/sandbox-options.ts";
 
 /** Options of `virga create`. */
-export interface CreateFlags extends ShapeFlags {
+export interface CreateFlags extends ShapeFlags, JsonFlag {
   readonly name?: string;
   readonly snapshot?: string;
   readonly env: Readonly<Record<string, string>>;
@@ -14,7 +15,6 @@ export interface CreateFlags extends ShapeFlags {
   readonly warmKeep?: true;
   readonly cold?: true;
   readonly verbose?: true;
-  readonly json?: true;
 }
 
 /** `virga create`: makes a sandbox that stays, and prints its id. Ctrl-C takes it back. */

@@ -1,4 +1,5 @@
 import { printJson } from "../output/print-json.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { printLine } from "../output/print.ts";
 import { reportError } from "../output/report-error.ts";
 import type { CommandFlags } from "../run/command-options.ts";
@@ -9,9 +10,8 @@ import { wantsStdin } from "../run/wants-stdin.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 
 /** Options of `virga exec`. */
-export interface ExecFlags extends CommandFlags {
+export interface ExecFlags extends CommandFlags, JsonFlag {
   readonly detach?: true;
-  readonly json?: true;
 }
 
 /** `virga exec`: runs a command in a sandbox that is there, joined to our own streams, or lets it go on by itself. */

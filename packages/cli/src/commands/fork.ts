@@ -1,12 +1,12 @@
 import { interruptSignal } from "../interrupt.ts";
 import { printJson } from "../output/print-json.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { printLine } from "../output/print.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 
 /** Options of `virga fork`. */
-export interface ForkFlags {
+export interface ForkFlags extends JsonFlag {
   readonly count: number;
-  readonly json?: true;
 }
 
 /** `virga fork`: makes sandboxes that go on from what this one is at the moment, and prints their ids. All of them, or none. */

@@ -1,17 +1,17 @@
 import { collectGarbage } from "@virga/sandbox";
 import { interruptSignal } from "../interrupt.ts";
 import { printJson } from "../output/print-json.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { printError, printLine } from "../output/print.ts";
 import { printable } from "../output/printable.ts";
 import { mibText } from "../output/table-cells.ts";
 import { table } from "../output/table.ts";
 
 /** Options of `virga gc`. */
-export interface GcFlags {
+export interface GcFlags extends JsonFlag {
   readonly dryRun?: true;
   readonly verify?: true;
   readonly orphans?: true;
-  readonly json?: true;
 }
 
 /** `virga gc`: removes what nothing needs any more, or tells what that is. Exit code 1 when something is damaged. */

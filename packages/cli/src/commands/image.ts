@@ -1,12 +1,9 @@
 import type { Command } from "commander";
 import { addVariable, guestDirectory } from "../run/parse-values.ts";
 import { examples } from "../output/examples.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import type { BuildFlags } from "./image/build.ts";
 import type { PullFlags } from "./image/pull.ts";
-
-interface JsonFlag {
-  readonly json?: true;
-}
 
 /** Adds `virga image` with its commands; `done` is told each one's exit code. Each is loaded when it is run. */
 export function addImageCommands(program: Command, done: (exitCode: number) => void): void {

@@ -1,14 +1,11 @@
 import type { Command } from "commander";
 import { examples } from "../output/examples.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { wholeNumber } from "../run/parse-values.ts";
 import type { ForkFlags } from "./fork.ts";
 import type { GcFlags } from "./gc.ts";
 import { SANDBOX } from "./sandbox-commands.ts";
 import type { SnapshotCreateFlags } from "./snapshot/create.ts";
-
-interface JsonFlag {
-  readonly json?: true;
-}
 
 type Done = (exitCode: number) => void;
 

@@ -5,15 +5,15 @@ import { readVmLog } from "@virga/vm";
 import type { VmLogName } from "@virga/vm";
 import { interruptSignal } from "../interrupt.ts";
 import { printJson } from "../output/print-json.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { printable } from "../output/printable.ts";
 import { whileOutputTakes } from "../output/while-output-takes.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 
 /** Options of `virga logs`. */
-export interface LogsFlags {
+export interface LogsFlags extends JsonFlag {
   readonly follow?: true;
   readonly hypervisor?: true;
-  readonly json?: true;
 }
 
 /** With `--json`: as much of the end of each. */

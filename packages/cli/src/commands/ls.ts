@@ -1,14 +1,14 @@
 import { Sandbox } from "@virga/sandbox";
 import { ageText } from "../output/age.ts";
 import { printJson } from "../output/print-json.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { printLine } from "../output/print.ts";
 import { printable } from "../output/printable.ts";
 import { shortId } from "../output/table-cells.ts";
 import { table } from "../output/table.ts";
 
 /** Options of `virga ls`. */
-export interface LsFlags {
-  readonly json?: true;
+export interface LsFlags extends JsonFlag {
   readonly quiet?: true;
 }
 

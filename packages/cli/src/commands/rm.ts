@@ -1,18 +1,19 @@
-import { Sandbox } from "@virga/sandbox";
+import { Sandbox, openAccess } from "@virga/sandbox";
+import type { Access } from "@virga/sandbox";
 import { isVirgaError } from "@virga/vm";
 import { interruptSignal } from "../interrupt.ts";
 import { confirmOrExit } from "../output/confirm.ts";
 import { printJson } from "../output/print-json.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { printError, printLine } from "../output/print.ts";
 import { reportError } from "../output/report-error.ts";
 import { EXIT } from "../exit-code.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 
 /** Options of `virga rm`. */
-export interface RmFlags {
+export interface RmFlags extends JsonFlag {
   readonly all?: true;
   readonly yes?: true;
-  readonly json?: true;
 }
 
 /** `virga rm`: destroys sandboxes, whatever their state. One that cannot be is told of, and the others go all the same. */
@@ -21,7 +22,9 @@ export async function rmCommand(names: readonly string[], flags: RmFlags): Promi
     printError("virga: Cannot remove sandboxes: it takes either their names or --all");
     return EXIT.usage;
   }
-  const given = flags.all === true ? (await Sandbox.list()).map(({ id }) => id) : names;
+  // Opened once: who opens also clears away what dead processes left.
+  const host = await openAccess();
+  const given = flags.all === true ? (await Sandbox.list({ host })).map(({ id }) => id) : names;
   if (flags.all === true && flags.yes !== true && given.length > 0) {
     const count = given.length === 1 ? "the only sandbox" : `all ${given.length} sandboxes`;
     const otherwise = `Cannot ask whether to remove ${count}: add --yes`;
@@ -34,15 +37,16 @@ export async function rmCommand(names: readonly string[], flags: RmFlags): Promi
   for (const name of given) {
     try {
       signal.throwIfAborted();
-      await useSandbox(name, async (sandbox) => {
+      const remove = async (sandbox: Sandbox): Promise<void> => {
         await sandbox.destroy({ signal });
         removed.push({ id: sandbox.id, name: sandbox.name });
         if (flags.json !== true) printLine(sandbox.name ?? sandbox.id);
-      });
+      };
+      await useSandbox(name, remove, { host });
     } catch (error) {
       if (signal.aborted) return EXIT.interrupted;
       try {
-        const id = await destroyUnknown(name, error, signal);
+        const id = await destroyUnknown(name, error, { host, signal });
         removed.push({ id, name: null });
         if (flags.json !== true) printLine(id);
       } catch (failure) {
@@ -56,9 +60,13 @@ export async function rmCommand(names: readonly string[], flags: RmFlags): Promi
 }
 
 /** Destroys one of which the catalogue knows nothing more, and gives its id; else throws `error`. */
-async function destroyUnknown(name: string, error: unknown, signal: AbortSignal): Promise<string> {
+async function destroyUnknown(
+  name: string,
+  error: unknown,
+  options: { readonly host: Access; readonly signal: AbortSignal },
+): Promise<string> {
   if (!isVirgaError(error) || error.code !== "VM_NOT_FOUND") throw error;
-  const id = await Sandbox.destroyUnknown(name, { signal });
+  const id = await Sandbox.destroyUnknown(name, options);
   if (id === undefined) throw error;
   return id;
 }

@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 import { examples } from "../output/examples.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { addCommandOptions, envOption } from "../run/command-options.ts";
 import type { CommandFlags } from "../run/command-options.ts";
 import { guestDirectory, guestUser } from "../run/parse-values.ts";
@@ -48,7 +49,7 @@ export function addSandboxCommands(program: Command, done: (exitCode: number) =>
     .argument(...SANDBOX)
     .option("--json", "print one JSON object")
     .addHelpText("after", examples("virga info web", "virga info web --json | jq .timings"))
-    .action(async (name: string, { json }: { readonly json?: true }) => {
+    .action(async (name: string, { json }: JsonFlag) => {
       const { infoCommand } = await import("./info.ts");
       done(await infoCommand(name, json === true));
     });

@@ -1,16 +1,13 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 import { examples } from "../output/examples.ts";
+import type { JsonFlag } from "../output/print-json.ts";
 import { guestUser } from "../run/parse-values.ts";
 import type { CpFlags } from "./cp.ts";
 import type { LogsFlags } from "./logs.ts";
 import { addPort } from "../sandboxes/port-pair.ts";
 import type { PortPair } from "../sandboxes/port-pair.ts";
 import { SANDBOX } from "./sandbox-commands.ts";
-
-interface JsonFlag {
-  readonly json?: true;
-}
 
 /** Adds the commands that look into a sandbox and move bytes; `done` is told each one's exit code. */
 export function addUseCommands(program: Command, done: (exitCode: number) => void): void {

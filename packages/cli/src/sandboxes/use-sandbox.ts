@@ -1,4 +1,5 @@
 import { Sandbox } from "@virga/sandbox";
+import type { ConnectOptions } from "@virga/sandbox";
 import { withSuggestion } from "./with-suggestion.ts";
 
 /**
@@ -8,11 +9,12 @@ import { withSuggestion } from "./with-suggestion.ts";
 export async function useSandbox<T>(
   name: string,
   work: (sandbox: Sandbox) => Promise<T>,
+  options: ConnectOptions = {},
 ): Promise<T> {
   const sandbox = await withSuggestion(
     name,
-    () => Sandbox.connect(name),
-    async () => (await Sandbox.list()).map((one) => one.name ?? one.id),
+    () => Sandbox.connect(name, options),
+    async () => (await Sandbox.list(options)).map((one) => one.name ?? one.id),
   );
   try {
     return await work(sandbox);

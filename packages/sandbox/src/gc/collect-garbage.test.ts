@@ -101,7 +101,7 @@ test("what nothing needs is told, then removed; the rest stays", async (t) => {
   await recordVm(home, idOf("known"), templatePaths(home.templates, used).snapshot);
   await mkdir(templatePaths(home.templates, "f".repeat(32), "building").directory);
 
-  const orphan = "the catalogue knows nothing of it: only --orphans removes it";
+  const orphan = "the catalogue knows nothing of it: removed only with orphans";
   const reasons: readonly (readonly [string, string])[] = [
     [`image ${digestOf("nameless")}`, "it has no name, and there is no sandbox or snapshot of it"],
     [`image ${pulling}`, "what an interrupted process left of it"],
@@ -159,7 +159,7 @@ test("what nothing needs is told, then removed; the rest stays", async (t) => {
 test("a VM that runs is left alone when the catalogue knows nothing of it", async (t) => {
   const { home } = await testState(t);
   await recordVm(home, idOf("running"), "/snapshot");
-  const line = `sandbox ${idOf("running")} false: the catalogue knows nothing of it: only --orphans removes it`;
+  const line = `sandbox ${idOf("running")} false: the catalogue knows nothing of it: removed only with orphans`;
   assert.deepEqual(linesOf(await collectGarbage({ home })), [line]);
   assert.ok(existsSync(join(home.vms, idOf("running"), "vm.json")));
 });

@@ -20,7 +20,7 @@ const NOTHING = { reason: "the catalogue knows nothing of it" } as const;
 
 /** What is. */
 const ORPHAN = {
-  reason: "the catalogue knows nothing of it: only --orphans removes it",
+  reason: "the catalogue knows nothing of it: removed only with orphans",
   isOrphan: true,
 } as const;
 

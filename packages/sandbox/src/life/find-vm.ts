@@ -22,7 +22,7 @@ export async function findVm(
     }
   }
   const vm = manager.get(id);
-  // Another process may have paused or resumed it since.
-  await vm?.refresh();
+  // One that was taken up just now was asked by that. Any other, another process may have paused or resumed since.
+  if (outcome === undefined) await vm?.refresh();
   return vm;
 }

@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
 import { makeImage } from "./make-image.ts";
+import type { JsonFlag } from "../../output/print-json.ts";
 
 /** Options of `virga image build`. */
-export interface BuildFlags {
+export interface BuildFlags extends JsonFlag {
   readonly from: string;
   readonly user: string;
   readonly workdir: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly json?: true;
 }
 
 /** `virga image build`: makes an image of a directory or a tar file. */

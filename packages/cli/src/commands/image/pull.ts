@@ -1,9 +1,9 @@
 import { makeImage } from "./make-image.ts";
+import type { JsonFlag } from "../../output/print-json.ts";
 
 /** Options of `virga image pull`. */
-export interface PullFlags {
+export interface PullFlags extends JsonFlag {
   readonly name?: string;
-  readonly json?: true;
 }
 
 /** `virga image pull`: pulls a container image. */

@@ -1,12 +1,12 @@
 import { interruptSignal } from "../../interrupt.ts";
 import { printJson } from "../../output/print-json.ts";
+import type { JsonFlag } from "../../output/print-json.ts";
 import { printLine } from "../../output/print.ts";
 import { useSandbox } from "../../sandboxes/use-sandbox.ts";
 
 /** Options of `virga snapshot create`. */
-export interface SnapshotCreateFlags {
+export interface SnapshotCreateFlags extends JsonFlag {
   readonly name?: string;
-  readonly json?: true;
 }
 
 /** `virga snapshot create`: keeps what a sandbox is at the moment; it goes on. */
