@@ -29,7 +29,8 @@ const skip = prerequisite(
 
 const consumer = `
 import type { Duplex } from "node:stream";
-import { CommandError, Sandbox, VERSION, type RunResult, type SandboxProcess } from "virga";
+import { CommandError, Sandbox, Snapshots, VERSION, isGuestError, type RunResult, type SandboxProcess } from "virga";
+import type { ForkOptions, GuestFiles, OperationTimings, SandboxInfo, SnapshotInfo } from "virga";
 import { AgentClient } from "@virga/guest";
 import { ensureNative } from "@virga/sandbox";
 import { VmManager, isVirgaError, type VmConfig } from "@virga/vm";
@@ -65,6 +66,25 @@ export async function processes(sandbox: Sandbox): Promise<number> {
   await using terminal = await sandbox.terminal({ columns: 80, rows: 25 });
   terminal.output.pipe(process.stdout);
   return result.exitCode + forward.port + (await terminal.wait()).exitCode;
+}
+export async function life(signal: AbortSignal): Promise<readonly (OperationTimings | SnapshotInfo)[]> {
+  const sandbox: Sandbox = await Sandbox.connect("name");
+  const options: ForkOptions = { signal, ephemeral: true };
+  const states = (await sandbox.fork(2, options)).map(async (fork) => (await fork.info()).state);
+  // @ts-expect-error There is no such state.
+  if ((await states[0]) === "asleep") await sandbox.resume({ signal });
+  const { timings, restoreMode }: SandboxInfo = await sandbox.info();
+  // @ts-expect-error It is null where nothing was restored.
+  restoreMode.length;
+  const files: GuestFiles = sandbox.files;
+  try {
+    await files.upload("a", "/a", { signal });
+  } catch (error) {
+    if (isVirgaError(error) || isGuestError(error)) console.log(error.code);
+  }
+  // @ts-expect-error It is made, and not constructed.
+  new Sandbox();
+  return [timings, ...(await new Snapshots().list())];
 }
 export { AgentClient, ensureNative, isVirgaError, number, version };
 `;

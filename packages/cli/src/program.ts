@@ -70,6 +70,7 @@ export function makeProgram(done: (exitCode: number) => void): Command {
     .option("--kernel <file>", "guest kernel, in place of the distribution's package")
     .option("--modules <dir>", "the kernel's lib/modules/RELEASE directory")
     .option("--busybox <file>", "static busybox for guests")
+    .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       examples(

@@ -24,6 +24,9 @@ test(
     assert.match(first.stdout, /^Ready: guest kernel \d+\.\d+\S+, image busybox\.\n$/);
     const second = await virga("setup", "--yes");
     assert.deepEqual(second, { stdout: first.stdout, stderr: "" });
+    const told = JSON.parse((await virga("setup", "--json")).stdout);
+    assert.deepEqual(Object.keys(told), ["kernelRelease", "kernel", "initramfs"]);
+    assert.ok(first.stdout.includes(`guest kernel ${told.kernelRelease},`));
 
     const { checks } = JSON.parse((await virga("doctor", "--json")).stdout);
     const failed = checks

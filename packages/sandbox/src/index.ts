@@ -62,6 +62,8 @@ export type {
 export { SandboxProcess } from "./commands/sandbox-process.ts";
 export { SHELL, SandboxTerminal, type TerminalOptions } from "./commands/sandbox-terminal.ts";
 export { openAccess, type Access, type AccessOptions } from "./life/access.ts";
+export type { ForkOptions } from "./life/fork-sandbox.ts";
+export type { LifeOptions } from "./life/life-tools.ts";
 export type { OperationTimings } from "./life/operation-timings.ts";
 export type { SandboxInfo } from "./life/sandbox-info.ts";
 export type { SandboxState } from "./life/sandbox-state.ts";

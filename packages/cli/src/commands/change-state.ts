@@ -4,7 +4,7 @@ import { printJson } from "../output/print-json.ts";
 import { printLine } from "../output/print.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 
-/** `virga pause`, `resume`, `suspend` and `balloon`: does something to a sandbox and prints its name, or all about it as JSON. Ctrl-C takes it back where that is still possible. */
+/** What the commands do that are one call each: does something to a sandbox and prints its name, or all about it as JSON. Ctrl-C takes it back where that is still possible. */
 export async function changeState(
   name: string,
   json: boolean,

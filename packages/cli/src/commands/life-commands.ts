@@ -11,14 +11,26 @@ type Done = (exitCode: number) => void;
 
 /** The commands that are one call each. */
 const STATES = [
-  ["pause", "stop a sandbox; it stays in memory"],
-  ["resume", "let a sandbox go on that was paused or suspended"],
-  ["suspend", "write a sandbox to disk and free its memory; it outlives a reboot"],
+  [
+    "pause",
+    "stop a sandbox; it stays in memory",
+    async () => (await import("./pause.ts")).pauseCommand,
+  ],
+  [
+    "resume",
+    "let a sandbox go on that was paused or suspended",
+    async () => (await import("./resume.ts")).resumeCommand,
+  ],
+  [
+    "suspend",
+    "write a sandbox to disk and free its memory; it outlives a reboot",
+    async () => (await import("./suspend.ts")).suspendCommand,
+  ],
 ] as const;
 
 /** Adds the commands that change what a sandbox is doing, keep it and multiply it; `done` is told each one's exit code. */
 export function addLifeCommands(program: Command, done: Done): void {
-  for (const [command, description] of STATES) {
+  for (const [command, description, load] of STATES) {
     program
       .command(command)
       .description(description)
@@ -26,10 +38,8 @@ export function addLifeCommands(program: Command, done: Done): void {
       .option("--json", "print one JSON object")
       .addHelpText("after", examples(`virga ${command} web`))
       .action(async (name: string, { json }: JsonFlag) => {
-        const { changeState } = await import("./change-state.ts");
-        done(
-          await changeState(name, json === true, (sandbox, signal) => sandbox[command]({ signal })),
-        );
+        const run = await load();
+        done(await run(name, json === true));
       });
   }
   program
@@ -51,12 +61,8 @@ export function addLifeCommands(program: Command, done: Done): void {
     .option("--json", "print one JSON object")
     .addHelpText("after", examples("virga balloon web 256"))
     .action(async (name: string, mib: number, { json }: JsonFlag) => {
-      const { changeState } = await import("./change-state.ts");
-      done(
-        await changeState(name, json === true, (sandbox, signal) =>
-          sandbox.updateBalloon(mib, { signal }),
-        ),
-      );
+      const { balloonCommand } = await import("./balloon.ts");
+      done(await balloonCommand(name, mib, json === true));
     });
   addSnapshotCommands(program, done);
   program

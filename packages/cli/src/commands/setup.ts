@@ -7,6 +7,7 @@ import {
   type SetupOptions,
 } from "@virga/sandbox";
 import { interruptSignal } from "../interrupt.ts";
+import { printJson } from "../output/print-json.ts";
 import { printLine } from "../output/print.ts";
 import { setupProgress } from "../output/setup-progress.ts";
 
@@ -18,6 +19,7 @@ export interface SetupCommandOptions extends GivenFiles {
   readonly update?: boolean;
   /** Install packages without asking. */
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 /** `virga setup`: makes this machine able to run VMs, and removes those of processes that were killed. */
@@ -42,6 +44,12 @@ export async function setupCommand(options: SetupCommandOptions): Promise<number
     const change = update ? await updateKernel(how) : undefined;
     const assets = change?.assets ?? (await ensureReady(how));
     await progress.finish();
+    if (options.json === true) {
+      const { updated, before, dropped } = change ?? {};
+      const { kernelRelease, kernel, initramfs } = assets;
+      printJson({ kernelRelease, kernel, initramfs, updated, before, dropped });
+      return 0;
+    }
     if (change !== undefined) printLine(changeText(change));
     printLine(`Ready: guest kernel ${assets.kernelRelease}, image busybox.`);
     return 0;

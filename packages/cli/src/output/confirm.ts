@@ -11,7 +11,8 @@ export async function confirmOrExit(
     printError(`virga: ${otherwise}`);
     return EXIT.usage;
   }
-  const { confirm } = await import("@clack/prompts");
+  const { confirm, isCancel } = await import("@clack/prompts");
   const answer = await confirm({ message: question, initialValue: false, output: process.stderr });
-  return answer === true ? undefined : EXIT.failure;
+  if (isCancel(answer)) return EXIT.interrupted;
+  return answer ? undefined : EXIT.failure;
 }
