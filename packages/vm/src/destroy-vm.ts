@@ -15,10 +15,7 @@ import { Operation } from "./steps.ts";
  * Ends a VM and removes everything of it. Best effort like the seed's: a failing step is logged and the next one runs. An aborted signal shortens the
  * graces. Rejects with `DESTROY_FAILED` when something that runs could not be ended, or the lock not be taken: then the VM stays listed as failed.
  */
-export async function destroyMachine(
-  machine: Machine,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+export async function destroyMachine(machine: Machine, signal: AbortSignal): Promise<void> {
   const { layout, config } = machine.context;
   const { logger } = machine;
   const operation = new Operation(machine.id, "destroy", logger, undefined);

@@ -31,6 +31,13 @@ export interface MachineParts {
   readonly logger: Logger;
 }
 
+/** A destroy that runs. */
+export interface Destroying {
+  readonly done: Promise<void>;
+  /** Shortens its graces. */
+  readonly hurry: AbortController;
+}
+
 /** One VM in this process: its state, its operations one at a time, and the watch over its VMM. Internal; users hold a `Vm`. */
 export class Machine {
   readonly driver: HypervisorDriver;
@@ -39,7 +46,7 @@ export class Machine {
   readonly process: VmmProcess;
   readonly logger: Logger;
   /** Set by the one destroy that runs; all callers share it. */
-  destroying: Promise<void> | undefined;
+  destroying: Destroying | undefined;
   exitReason: ExitReason | undefined;
   readonly exited: Promise<ExitReason>;
   readonly #preempt = new AbortController();

@@ -9,8 +9,13 @@ import type { StepMessage } from "./steps.ts";
 test("each step is published at its begin and its end, and timed", async (t) => {
   const seen: string[] = [];
   const listen = (message: unknown): void => {
-    const { step, phase, vm } = message as StepMessage;
-    if (vm === "steps-test") seen.push(`${step}:${phase}`);
+    const { step, phase, vm, operation, durationMs } = message as StepMessage;
+    if (vm !== "steps-test") return;
+    assert.equal(operation, "create");
+    seen.push(`${step}:${phase}`);
+    // How long it took is known when it is over.
+    if (phase === "start") assert.equal(durationMs, undefined);
+    else assert.ok(durationMs !== undefined && durationMs >= 0, `${step}:${phase} ${durationMs}`);
   };
   subscribe("virga:vm:step", listen);
   t.after(() => unsubscribe("virga:vm:step", listen));
@@ -19,6 +24,7 @@ test("each step is published at its begin and its end, and timed", async (t) => 
   await assert.rejects(operation.step("two", () => Promise.reject(new Error("no"))));
   assert.deepEqual(seen, ["one:start", "one:end", "two:start", "two:error"]);
   assert.deepEqual(Object.keys(operation.timings), ["one"]);
+  assert.equal(typeof operation.timings["one"], "number");
 });
 
 test("an error becomes one sentence with operation, VM and step, and keeps code and cause", async () => {

@@ -13,7 +13,7 @@ import type { Isolation } from "./launch/isolation.ts";
 import { silentLogger } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 import { MachineTable } from "./machine-table.ts";
-import type { Machine } from "./machine.ts";
+import type { Destroying, Machine } from "./machine.ts";
 import type { OperationOptions, RestoreOptions, VmManagerOptions } from "./manager-options.ts";
 import type { RecoveryOutcome } from "./recover-directory.ts";
 import { recoverVm, recoverVms } from "./recover-vms.ts";
@@ -142,7 +142,7 @@ export class VmManager {
     return manifest;
   }
 
-  /** Stops a VM and removes everything of it. Goes before any running operation of it. Concurrent calls share one outcome. */
+  /** Stops a VM and removes everything of it. Goes before any running operation of it. Concurrent calls share one outcome, and the abort of any of them shortens the graces. */
   async destroy(id: string, options: OperationOptions = {}): Promise<void> {
     await this.#destroyMachine(this.#table.find(id), options.signal);
   }
@@ -256,20 +256,33 @@ export class VmManager {
 
   async #destroyMachine(machine: Machine, signal: AbortSignal | undefined): Promise<void> {
     if (machine.state === "stopped") return;
-    if (machine.destroying === undefined) {
-      this.#logger.info({ vm: machine.id }, "destroying VM");
-      machine.destroying = destroyMachine(machine, signal).then(
-        () => {
-          this.#table.delete(machine);
-          this.#logger.info({ vm: machine.id }, "VM destroyed");
-        },
-        (error: unknown) => {
-          // It may be tried again.
-          machine.destroying = undefined;
-          throw error;
-        },
-      );
+    machine.destroying ??= this.#beginDestroy(machine);
+    const { done, hurry } = machine.destroying;
+    // Whoever loses patience shortens the graces for all who wait.
+    const onAbort = (): void => hurry.abort(signal?.reason);
+    if (signal?.aborted === true) onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      await done;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
     }
-    await machine.destroying;
+  }
+
+  #beginDestroy(machine: Machine): Destroying {
+    this.#logger.info({ vm: machine.id }, "destroying VM");
+    const hurry = new AbortController();
+    const done = destroyMachine(machine, hurry.signal).then(
+      () => {
+        this.#table.delete(machine);
+        this.#logger.info({ vm: machine.id }, "VM destroyed");
+      },
+      (error: unknown) => {
+        // It may be tried again.
+        machine.destroying = undefined;
+        throw error;
+      },
+    );
+    return { done, hurry };
   }
 }

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { test } from "node:test";
 import { rejectsWithCode } from "@virga/testkit";
-import { testOnFakes, untilCalled } from "./with-fake.ts";
+import { assertNothing, drivers, testOnFakes, untilCalled, withFake } from "./with-fake.ts";
 
 testOnFakes("a stopped process times out, and can be destroyed", {}, async ({ boot, manager }) => {
   const vm = await boot("vm", { timeouts: { callMs: 1000 } });
@@ -63,6 +64,61 @@ testOnFakes("an aborted destroy still destroys", {}, async ({ boot, manager, fak
   abort.abort(new Error("no patience"));
   await destroyed;
   assert.equal(vm.state, "stopped");
+});
+
+testOnFakes(
+  "whoever loses patience shortens a destroy for all who wait for it",
+  {},
+  async ({ boot, manager, fake }) => {
+    const vm = await boot("vm", { timeouts: { shutdownMs: 3_600_000, terminateMs: 3_600_000 } });
+    fake.set({ ignoreSigterm: true, calls: { quit: { do: "hang" } } });
+    const patient = vm.destroy();
+    await untilCalled(fake, ["quit", "vmm.shutdown"]);
+    const abort = new AbortController();
+    const hasty = manager.destroy("vm", { signal: abort.signal });
+    abort.abort(new Error("no patience"));
+    await Promise.all([patient, hasty]);
+    assert.equal(vm.state, "stopped");
+    assert.deepEqual(manager.list(), []);
+  },
+);
+
+testOnFakes("a failing step of destroy is logged, and the next one runs", {}, async (bench) => {
+  const { boot, log } = bench;
+  const vm = await boot("vm");
+  // Where a file was to be read there is a directory.
+  await mkdir(join(vm.config.vmDirectory, "intent.json"));
+  await vm.destroy();
+  assert.equal(vm.state, "stopped");
+  assert.ok(log.includes("a step of destroy failed; going on"), log.join("; "));
+  assertNothing(bench);
+});
+
+test("a process that survives SIGKILL leaves its VM failed and listed", async (t) => {
+  const [, driver] = drivers;
+  assert.ok(driver !== undefined);
+  await withFake(t, driver, {}, async ({ boot, another, fake }) => {
+    const vm = await boot("vm", { timeouts: { shutdownMs: 100, terminateMs: 100 } });
+    const other = another();
+    const adopted = await other.adopt(vm.config.vmDirectory);
+    fake.set({ calls: { quit: { do: "hang" } } });
+    // As one that hangs in the kernel: a signal is sent, and nothing comes of it.
+    const signals: unknown[] = [];
+    const { mock } = t.mock.method(process, "kill", (pid: number, signal: unknown) => {
+      assert.equal(pid, vm.pid);
+      return signals.push(signal) > 0;
+    });
+    const error = await rejectsWithCode(adopted.destroy(), "DESTROY_FAILED", /after SIGKILL/);
+    assert.equal(error.details["pid"], vm.pid);
+    assert.match(error.hint ?? "", /stays listed as failed/);
+    assert.deepEqual(signals, ["SIGTERM", "SIGCONT", "SIGKILL"]);
+    assert.deepEqual([adopted.state, other.list()], ["failed", [adopted]]);
+    assert.ok(existsSync(join(vm.config.vmDirectory, "vm.json")), "another process finds it too");
+    mock.restore();
+    await adopted.destroy();
+    assert.deepEqual([adopted.state, other.list()], ["stopped", []]);
+    await vm.destroy();
+  });
 });
 
 testOnFakes("destroy leaves what is not the VM's", {}, async ({ boot, another, manager }) => {

@@ -42,6 +42,20 @@ testOnFakes(
   },
 );
 
+testOnFakes("while a call hangs, the record tells of the VM, at once", {}, async (bench) => {
+  const { boot, manager, fake } = bench;
+  const vm = await boot("vm", { timeouts: { callMs: 3_600_000 } });
+  fake.set({ calls: { pause: { do: "hang" } } });
+  const hung = rejectsWithCode(manager.pause("vm"), "VM_DESTROYED");
+  await untilCalled(fake, ["stop", "vm.pause"]);
+  const asked = fake.calls().length;
+  const { source, state, pid } = await vm.info();
+  assert.deepEqual([source, state, pid], ["record", "running", vm.pid]);
+  assert.equal(fake.calls().length, asked, "the hypervisor was not asked");
+  await vm.destroy();
+  await hung;
+});
+
 testOnFakes("an abort counts while an operation waits for its turn", {}, async (bench) => {
   const { boot, manager, fake } = bench;
   const vm = await boot("vm");
