@@ -1,10 +1,10 @@
 // Does one operation on a sandbox and kills its own process at the n-th event of it. usage: kill-life-child JSON, see LifeKillRun.
 import { subscribe } from "node:diagnostics_channel";
 import { flushCompileCache } from "node:module";
-import { Sandbox } from "@virga/sandbox";
 import type { LifeStepMessage } from "../src/life/life-operation.ts";
 import type { LifeKillOperation } from "./kill-life-cases.ts";
-import { killShape, openKillHost } from "./kill-life-host.ts";
+import { doLifeOperation } from "./do-life-operation.ts";
+import { openKillHost } from "./kill-life-host.ts";
 import type { KillHostOptions } from "./kill-life-host.ts";
 
 /** What the process is to do. */
@@ -27,14 +27,5 @@ subscribe("virga:sandbox:step", (message) => {
   if (run.events === "begins" && (message as LifeStepMessage).phase !== "start") return;
   if (++events === at) process.kill(process.pid, "SIGKILL");
 });
-if (operation === "create") {
-  await Sandbox.create({ ...killShape(run.host), host, name: "new" });
-} else if (operation === "clone") {
-  await Sandbox.create({ host, snapshot: "kept", name: "new" });
-} else {
-  const sandbox = await Sandbox.connect("box", { host });
-  if (operation === "snapshot") await sandbox.snapshot({ name: "taken" });
-  else if (operation === "fork") await sandbox.fork(2);
-  else await sandbox[operation]();
-}
+await doLifeOperation(host, run.host, operation);
 process.exit(0);

@@ -17,14 +17,25 @@ const child = new URL("./kill-life-child.ts", import.meta.url);
 
 type TestHost = Host & Access;
 
+/** Cuts an operation off at one of its events; false when it came to its end before. */
+export type CutOff = (host: TestHost, run: LifeKillRun) => Promise<boolean>;
+
+/** Its process is killed, and the next one recovers what it left. */
+const killed: CutOff = async ({ home }, run) => {
+  const wasKilled = await runKillChild(child, run);
+  await recoverHome(home);
+  return wasKilled;
+};
+
 /** Kills at every event of an operation, one after the other in one state directory; gives how many there were. Leaves nothing. */
 export async function killLifeEverywhere(
   subject: KillLifeSubject,
   one: LifeKillCase,
   events: LifeKillRun["events"],
+  cutOff: CutOff = killed,
 ): Promise<number> {
   for (let at = 1; ; at++) {
-    if (await killLifeAt(subject, one, { at, events })) continue;
+    if (await killLifeAt(subject, one, { at, events }, cutOff)) continue;
     await removeAll(await openKillHost(subject.options));
     return at - 1;
   }
@@ -35,19 +46,19 @@ export async function killLifeAt(
   subject: KillLifeSubject,
   one: LifeKillCase,
   { at, events }: Pick<LifeKillRun, "at" | "events">,
+  cutOff: CutOff = killed,
 ): Promise<boolean> {
   const host = await openKillHost(subject.options);
   const { operation } = one;
   try {
     await bring(host, subject, one);
     const run: LifeKillRun = { operation, at, events, host: subject.options };
-    const wasKilled = await runKillChild(child, run);
-    await recoverHome(host.home);
+    const wasKilled = await cutOff(host, run);
     await checkState(host, subject, one, wasKilled);
     await removeThose(host, (name) => name !== "box" && name !== "kept");
     return wasKilled;
   } catch (error) {
-    throw new Error(`killed at event ${at} of ${one.title}: ${String(error)}`, { cause: error });
+    throw new Error(`cut off at event ${at} of ${one.title}: ${String(error)}`, { cause: error });
   }
 }
 
