@@ -148,7 +148,8 @@ static void open_session(struct channel *channel) {
   channel->welcomed = channel->busy = channel->broken = false;
   channel->receive_tag = load_u64(channel->nonce_g) | 1;
   channel->send_tag = load_u64(channel->nonce_h + 8) | 1;
-  channel->host_credit = channel->credit = WINDOW;
+  channel->host_credit = WINDOW;
+  channel->credit = SEND_WINDOW;
   channel->owed = 0;
 }
 
@@ -196,7 +197,7 @@ static bool deliver(struct channel *channel, const struct frame *frame) {
       return true;
     case FRAME_CREDIT:
       amount = load_u32(payload);
-      if (amount > WINDOW - channel->credit) return false;
+      if (amount > SEND_WINDOW - channel->credit) return false;
       channel->credit += amount;
       return true;
     default: /* DATA, EOF */

@@ -13,7 +13,9 @@ enum {
   FRAME_HEAD = 16,
   FRAME_OVERHEAD = 24,
   PAYLOAD_MAX = FRAME_MAX - FRAME_OVERHEAD,
+  /* What a host may send, all of which we may have to keep; and what we may, which each CREDIT of the host wakes us for. */
   WINDOW = 131072,
+  SEND_WINDOW = 524288,
   CREDIT_DUE = 32768,
   DATA_COST = FRAME_OVERHEAD + 1024,
 };

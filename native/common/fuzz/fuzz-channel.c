@@ -34,7 +34,7 @@ static void note(struct trace *trace, uint8_t what, const uint8_t *bytes, size_t
 static void check(const struct channel *channel) {
   size_t length;
   channel_output(channel, &length);
-  MUST(channel->credit <= WINDOW && channel->host_credit <= WINDOW && channel->owed < CREDIT_DUE);
+  MUST(channel->credit <= SEND_WINDOW && channel->host_credit <= WINDOW && channel->owed < CREDIT_DUE);
   MUST(length <= 65536 && channel->held_length < FRAME_MAX);
   MUST(channel->open || !channel->busy);
 }

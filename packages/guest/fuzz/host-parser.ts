@@ -1,6 +1,6 @@
 import { Duplex } from "node:stream";
 import { Connection } from "../src/connection.ts";
-import { creditWindow } from "../src/credit.ts";
+import { receiveWindow } from "../src/credit.ts";
 import { Deadline } from "../src/deadline.ts";
 import { isGuestError } from "../src/errors.ts";
 import { startProcess } from "../src/exec-operation.ts";
@@ -68,7 +68,7 @@ export async function feed(pieces: readonly Buffer[]): Promise<Outcome> {
     if (child === undefined) continue;
     const { stdout, stderr } = child;
     const held = stdout.readableLength + stderr.readableLength;
-    check(held <= creditWindow + 2 * bufferLimit, `${held} bytes are held`);
+    check(held <= receiveWindow + 2 * bufferLimit, `${held} bytes are held`);
   }
   stream.destroy();
   await settled;

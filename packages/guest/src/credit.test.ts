@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { guestError } from "../test/error-matchers.ts";
-import { costOf, creditWindow, ReceiveCredit, SendCredit } from "./credit.ts";
+import {
+  costOf,
+  creditReturn,
+  ReceiveCredit,
+  receiveWindow,
+  SendCredit,
+  sendWindow,
+} from "./credit.ts";
 import { maxPayloadLength } from "./frame.ts";
 
 test("a frame costs its whole length and 1,024", () => {
@@ -12,7 +19,7 @@ test("a frame costs its whole length and 1,024", () => {
 
 test("a sender waits until its cost is granted", async () => {
   const credit = new SendCredit();
-  assert.equal(await credit.take(creditWindow), true);
+  assert.equal(await credit.take(sendWindow), true);
   const waiting = credit.take(100);
   credit.grant(99);
   assert.equal(credit.available, 99);
@@ -23,13 +30,13 @@ test("a sender waits until its cost is granted", async () => {
 
 test("a sender that is sent away takes nothing, and a second one may not wait", async () => {
   const credit = new SendCredit();
-  await credit.take(creditWindow);
+  await credit.take(sendWindow);
   const waiting = credit.take(1);
   assert.throws(() => credit.take(1), /two senders/);
   credit.stopWaiting();
   assert.equal(await waiting, false);
-  credit.grant(creditWindow);
-  assert.equal(credit.available, creditWindow);
+  credit.grant(sendWindow);
+  assert.equal(credit.available, sendWindow);
 });
 
 test("more credit than was spent is refused", async () => {
@@ -41,7 +48,7 @@ test("more credit than was spent is refused", async () => {
 
 test("more than the granted is refused", () => {
   const credit = new ReceiveCredit();
-  credit.charge(creditWindow);
+  credit.charge(receiveWindow);
   assert.throws(() => credit.charge(1), guestError("GUEST_PROTOCOL", /more than its credit/));
 });
 
@@ -52,7 +59,7 @@ test("the books balance whatever is received and consumed, and a full frame can 
       (turns) => {
         const credit = new ReceiveCredit();
         const unread: number[] = [];
-        let held = creditWindow;
+        let held = receiveWindow;
         for (const { length, keep } of turns) {
           const cost = costOf(length);
           if (cost <= held) {
@@ -62,14 +69,15 @@ test("the books balance whatever is received and consumed, and a full frame can 
           }
           while (unread.length > keep) {
             const returned = credit.consume(unread.shift() ?? 0);
-            assert.ok(returned === 0 || returned >= 32_768);
+            assert.ok(returned === 0 || returned >= creditReturn);
             held += returned;
           }
           assert.equal(
             credit.unconsumed,
             unread.reduce((sum, next) => sum + next, 0),
           );
-          if (unread.length === 0) assert.ok(held > creditWindow - 32_768 && held <= creditWindow);
+          if (unread.length === 0)
+            assert.ok(held > receiveWindow - creditReturn && held <= receiveWindow);
         }
       },
     ),

@@ -1,11 +1,14 @@
 import { GuestError } from "./errors.ts";
 import { frameOverhead } from "./frame.ts";
 
-/** Credit of each direction at the start, and the most it can be, in bytes. */
-export const creditWindow = 131_072;
+/** Our credit at the start, and the most it can be, in bytes. */
+export const sendWindow = 131_072;
 
-/** Consumed bytes are returned at the latest when they come to this many. */
-const creditReturn = 32_768;
+/** The agent's credit at the start, and the most it can be, in bytes. */
+export const receiveWindow = 524_288;
+
+/** Consumed bytes are returned when they come to this many. Each return wakes the guest, which costs it as much as moving a frame. */
+export const creditReturn = 98_304;
 
 const frameCost = 1_024;
 
@@ -16,7 +19,7 @@ export function costOf(payloadLength: number): number {
 
 /** What we may still send. One sender at a time waits for it. */
 export class SendCredit {
-  #available = creditWindow;
+  #available = sendWindow;
   #waiting: { readonly cost: number; readonly resolve: (taken: boolean) => void } | undefined;
 
   get available(): number {
@@ -38,7 +41,7 @@ export class SendCredit {
   /** @throws GuestError `GUEST_PROTOCOL` when more comes back than was spent. */
   grant(bytes: number): void {
     this.#available += bytes;
-    if (this.#available > creditWindow) {
+    if (this.#available > sendWindow) {
       throw new GuestError(
         "GUEST_PROTOCOL",
         "The guest agent returned more credit than it was given",
@@ -62,13 +65,13 @@ export class SendCredit {
 /** What the agent may still send, and what we owe it. */
 export class ReceiveCredit {
   /** What the agent holds. */
-  #granted = creditWindow;
+  #granted = receiveWindow;
   /** Consumed and not yet returned. */
   #owed = 0;
 
   /** Bytes received and not yet consumed. */
   get unconsumed(): number {
-    return creditWindow - this.#granted - this.#owed;
+    return receiveWindow - this.#granted - this.#owed;
   }
 
   /** @throws GuestError `GUEST_PROTOCOL` when the agent sends more than it may. */

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { guestError } from "../test/error-matchers.ts";
 import { type FakeAgent, fakeGuest } from "../test/fake-agent.ts";
 import { AgentClient } from "./agent-client.ts";
+import { receiveWindow } from "./credit.ts";
 import type { ExecOptions } from "./exec-request.ts";
 import { frameTypes } from "./frame.ts";
 import type { GuestProcess } from "./guest-process.ts";
@@ -85,7 +86,7 @@ test("a reader that stops holds the agent up, and memory stays within a window a
   const cost = piece.length + 1_049;
   const pump = async (): Promise<void> => {
     for (let turn = 0; turn < 100; turn += 1) {
-      await agent.until(() => spent + cost - agent.returned <= 131_072);
+      await agent.until(() => spent + cost - agent.returned <= receiveWindow);
       spent += cost;
       sent += piece.length;
       agent.data(1, piece);
@@ -97,7 +98,7 @@ test("a reader that stops holds the agent up, and memory stays within a window a
   await child.kill("SIGCONT");
   await agent.next();
   const beforeReading = sent;
-  assert.ok(beforeReading <= 131_072 + 65_536 + piece.length, `${beforeReading} bytes`);
+  assert.ok(beforeReading <= receiveWindow + 65_536 + piece.length, `${beforeReading} bytes`);
   assert.equal((await buffer(child.stdout)).length, 100 * piece.length);
   await pumping;
   assert.equal(sent, 100 * piece.length);

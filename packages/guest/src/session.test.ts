@@ -5,7 +5,7 @@ import { guestError } from "../test/error-matchers.ts";
 import { FakeAgent } from "../test/fake-agent.ts";
 import { bytesOf, readVectors } from "../../../native/protocol/read-vectors.ts";
 import { Connection } from "./connection.ts";
-import { creditWindow } from "./credit.ts";
+import { receiveWindow, sendWindow } from "./credit.ts";
 import type { GuestError } from "./errors.ts";
 import { FrameEncoder, frameTypes } from "./frame.ts";
 import { encodeMessage } from "./message-encode.ts";
@@ -127,7 +127,7 @@ test("data is sent as credit allows, and never beyond", async () => {
   let spent = 0;
   let received = 0;
   while (received < 300_000) {
-    if (agent.frames.length === 0 && spent > creditWindow - 33_792) {
+    if (agent.frames.length === 0 && spent > sendWindow - 33_792) {
       assert.equal(isDone, false);
       agent.credit(spent);
       spent = 0;
@@ -137,7 +137,7 @@ test("data is sent as credit allows, and never beyond", async () => {
     assert.equal(payload[0], 0);
     received += payload.length - 1;
     spent += payload.length + 1_048;
-    assert.ok(spent <= creditWindow);
+    assert.ok(spent <= sendWindow);
   }
   await sending;
   assert.equal(received, 300_000);
@@ -172,19 +172,18 @@ test("nothing is sent for an operation that ended in the moment when its credit 
   await session.close();
 });
 
-test("credit is returned for what was consumed, when 32,768 bytes are owed", async () => {
+test("credit is returned for what was consumed, when 98,304 bytes are owed", async () => {
   const { session, agent, recorder } = await running();
-  agent.data(1, Buffer.alloc(20_000));
-  agent.data(1, Buffer.alloc(20_000));
+  for (let piece = 0; piece < 3; piece += 1) agent.data(1, Buffer.alloc(32_000));
   agent.event({ event: "mark" });
   await agentSync(session, agent);
   assert.equal(agent.returned, 0);
-  session.consumed(recorder.costs[0] ?? 0);
+  for (const cost of recorder.costs.slice(0, 2)) session.consumed(cost);
   await agentSync(session, agent);
   assert.equal(agent.returned, 0);
-  session.consumed(recorder.costs[1] ?? 0);
+  session.consumed(recorder.costs[2] ?? 0);
   await agentSync(session, agent);
-  assert.equal(agent.returned, 2 * (20_000 + 1 + 24 + 1_024));
+  assert.equal(agent.returned, 3 * (32_000 + 1 + 24 + 1_024));
   await session.close();
 });
 
@@ -199,7 +198,9 @@ const faults: readonly Fault[] = [
   ["a second answer", (agent) => agent.respond({ ok: true }), /two answers/],
   [
     "more than its credit",
-    (agent) => [1, 2, 3, 4].forEach(() => agent.data(1, Buffer.alloc(32_000))),
+    (agent) => {
+      for (let sent = 0; sent <= receiveWindow; sent += 32_000) agent.data(1, Buffer.alloc(32_000));
+    },
     /more than its credit/,
   ],
   [
