@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { VirgaError, errnoOf, isVirgaError } from "./errors.ts";
 import type { VirgaErrorCode } from "./errors.ts";
@@ -15,10 +15,18 @@ const SYMPTOMS: readonly VirgaErrorCode[] = [
   "HYPERVISOR_ERROR",
 ];
 
-/** The same error, which also says that the file system of `directory` is full, where that is so. To be asked before anything is removed there. */
-export async function explainFullDisk(error: unknown, directory: string): Promise<unknown> {
+/**
+ * The same error, which also says that the file system of `directory`, a VM's, is full, where that is so. To be asked before anything is removed there. What
+ * was also written `elsewhere` may have met a full disk there: then the error is left as it is.
+ */
+export async function explainFullDisk(
+  error: unknown,
+  directory: string,
+  elsewhere?: string,
+): Promise<unknown> {
   if (!isVirgaError(error) || !SYMPTOMS.includes(error.code)) return error;
-  if (!saysFull(error) && !(await isFull(directory))) return error;
+  const mayBeElsewhere = elsewhere !== undefined && (await isElsewhere(directory, elsewhere));
+  if ((mayBeElsewhere || !saysFull(error)) && !(await isFull(directory))) return error;
   return new VirgaError(
     error.code,
     `${error.message} (ENOSPC: the file system of ${directory} is full)`,
@@ -36,6 +44,21 @@ function saysFull(error: unknown): boolean {
     if (errno === "ENOSPC" || errno === "EDQUOT") return true;
   }
   return false;
+}
+
+async function isElsewhere(directory: string, other: string): Promise<boolean> {
+  const [here, there] = [await deviceOf(directory), await deviceOf(other)];
+  return here !== there;
+}
+
+/** The file system that a path lies on, or will. */
+async function deviceOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).dev;
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" || path === dirname(path)) throw error;
+    return deviceOf(dirname(path));
+  }
 }
 
 async function isFull(directory: string): Promise<boolean> {

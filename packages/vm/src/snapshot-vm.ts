@@ -1,6 +1,7 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { VirgaError } from "./errors.ts";
+import { explainFullDisk } from "./full-disk.ts";
 import { makeBaseCopy } from "./hypervisor/base-copy.ts";
 import { removeIntents, writeIntent } from "./intent.ts";
 import type { Machine } from "./machine.ts";
@@ -55,6 +56,22 @@ export async function snapshotMachine(
   signal: AbortSignal,
   undo: UndoStack,
   options: Omit<SnapshotOptions, "signal"> = {},
+): Promise<SnapshotManifest> {
+  try {
+    return await writeSnapshot(machine, directory, operation, signal, undo, options);
+  } catch (error) {
+    // Before the undoing makes room.
+    throw await explainFullDisk(error, machine.context.layout.directory, directory);
+  }
+}
+
+async function writeSnapshot(
+  machine: Machine,
+  directory: string,
+  operation: Operation,
+  signal: AbortSignal,
+  undo: UndoStack,
+  options: Omit<SnapshotOptions, "signal">,
 ): Promise<SnapshotManifest> {
   const { layout, config, build } = machine.context;
   if (!isAbsolute(directory) || directory.includes("\0")) {

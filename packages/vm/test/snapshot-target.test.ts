@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
   askFakeGuest,
   mountsMissing,
   rejectsWithCode,
+  testProgram,
   useTemporaryDirectory,
 } from "@virga/testkit";
+import { VmManager } from "../src/vm-manager.ts";
 import { drivers, withFake } from "./with-fake.ts";
 
 const skip = mountsMissing();
@@ -35,6 +37,7 @@ for (const driver of drivers) {
               /snapshot/,
             );
             assert.match(error.message, kind === "full" ? /ENOSPC|no space/i : /EROFS|read-only/i);
+            assert.doesNotMatch(error.message, /file system of/, "the VM's is not to blame");
             assert.equal(existsSync(target), false);
             assert.deepEqual(readdirSync(mount), []);
           } finally {
@@ -48,4 +51,39 @@ for (const driver of drivers) {
       },
     );
   }
+}
+
+for (const driver of drivers) {
+  test(
+    `${driver.name}: a snapshot for which the state directory has no room says so and fails whole`,
+    { skip },
+    async (t) => {
+      const mount = await useTemporaryDirectory(t);
+      await withFake(t, driver, {}, async ({ config, place }) => {
+        execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", mount]);
+        const launcher = await testProgram("launcher");
+        const directory = join(mount, "s");
+        const manager = new VmManager({ directory, launcher, drivers: [driver] });
+        try {
+          const vm = await manager.create(config("vm"));
+          await manager.pause("vm");
+          const filler = join(mount, "filler");
+          assert.throws(() => writeFileSync(filler, Buffer.alloc(4 * 2 ** 20)), /ENOSPC/);
+          const target = join(place.scratch, "snapshot");
+          const error = await rejectsWithCode(manager.snapshot("vm", target), "IO_ERROR", /ENOSPC/);
+          assert.ok(error.message.includes(mount), error.message);
+          assert.match(error.hint ?? "", /^Free space/);
+          assert.equal(existsSync(target), false);
+          assert.equal(vm.state, "paused");
+          rmSync(filler);
+          await manager.snapshot("vm", target);
+          await manager.resume("vm");
+          assert.equal(await askFakeGuest(vm, "ping"), "pong");
+        } finally {
+          for (const vm of manager.list()) await vm.destroy();
+          execFileSync("umount", [mount]);
+        }
+      });
+    },
+  );
 }
