@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { rejectsWithCode, useTemporaryDirectory } from "@virga/testkit";
+import { prerequisite, rejectsWithCode, useTemporaryDirectory } from "@virga/testkit";
 import { claimDirectory, type ClaimOptions } from "./claim-directory.ts";
 import { removeDirectory } from "./destroy-vm.ts";
 import { hasVanished, vmLayout, type VmLayout } from "./directory.ts";
@@ -75,3 +75,19 @@ test("a directory that somebody keeps is taken, at once where it has a record", 
   await undo.unwind(silentLogger);
   assert.ok(existsSync(layout.record));
 });
+
+const notRoot = process.geteuid?.() === 0 ? undefined : "only root can give directories away";
+
+test(
+  "a directory of somebody else is refused and not touched",
+  { skip: prerequisite("root", notRoot) },
+  async (t) => {
+    const layout = await testLayout(t);
+    await mkdir(layout.directory, { mode: 0o755 });
+    await chown(layout.directory, 4321, 4321);
+    const undo = new UndoStack();
+    await rejectsWithCode(claim(layout, { undo }), "INVALID_CONFIG", /belongs to user 4321/);
+    await undo.unwind(silentLogger);
+    assert.deepEqual(await readdir(layout.directory), []);
+  },
+);

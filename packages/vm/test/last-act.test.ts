@@ -14,12 +14,15 @@ await manager.pause(vm.id);
 await manager.resume(vm.id);
 process.kill(vm.pid, "SIGKILL");
 await vm.destroy();
+const refused = { ...JSON.parse(config), kernel: "/absent" };
+const code = await manager.create(refused).catch((error) => error.code);
+if (code !== "NOT_FOUND") throw new Error(code);
 process.stdout.write("destroyed");
 `;
 
 const nodeOptions = ["--conditions=virga-source", "--input-type=module", "--eval"];
 
-test("a program whose last act is to destroy a VM waits for its end", async (t) => {
+test("a program whose last acts are VMs' ends waits for them, and the library prints nothing", async (t) => {
   await withLeakCheck(t, async (place) => {
     const launcher = await testProgram("launcher");
     const fake = fakeHypervisor({ name: "qemu", directory: place.scratch });
