@@ -35,7 +35,7 @@ async function fileConfig(
   restoreMode: RestoreMode,
 ): Promise<VmConfig> {
   const config = await cloudHypervisorConfig(place, id);
-  return { ...config, memoryForm: "file", balloon: false, restoreMode };
+  return { ...config, memoryMib: 256, memoryForm: "file", balloon: false, restoreMode };
 }
 
 /** Takes a snapshot of a running VM and lets it go on. */

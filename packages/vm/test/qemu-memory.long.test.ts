@@ -11,23 +11,24 @@ import {
 } from "@virga/testkit";
 import type { RestoreMode, Vm } from "../src/index.ts";
 
-/** More than the gigabyte that lies above 4 GiB in the guest, so that both ranges of its memory are in use. */
-const FILLED_MIB = 1500;
+const SIZES = [
+  { memoryMib: 256, filledMib: 128 },
+  // More than the gigabyte that lies above 4 GiB in the guest, so that both ranges of its memory are in use.
+  { memoryMib: 4096, filledMib: 1500 },
+] as const;
 
-async function fill(vm: Vm, seed: number): Promise<string> {
-  await askTestInit(vm, "fill", { mib: FILLED_MIB, seed });
-  return guest.recall(vm);
-}
-
-test(
-  "4 GiB come back whole, from a template's snapshot and from a shared clone's",
-  { skip: qemuMissing() },
-  async (t) => {
+for (const { memoryMib, filledMib } of SIZES) {
+  const name = `${memoryMib} MiB come back whole, from a template's snapshot and from a shared clone's`;
+  test(name, { skip: qemuMissing() }, async (t) => {
+    const fill = async (vm: Vm, seed: number): Promise<string> => {
+      await askTestInit(vm, "fill", { mib: filledMib, seed });
+      return guest.recall(vm);
+    };
     await withLeakCheck(t, async (place) => {
       const manager = await managerOn(qemuSubject, place);
       const configOf = async (id: string, restoreMode?: RestoreMode) => ({
         ...(await qemuSubject.config(place, id)),
-        memoryMib: 4096,
+        memoryMib,
         ...(restoreMode && { restoreMode }),
       });
       const snapshot = async (vm: Vm): Promise<string> => {
@@ -56,5 +57,5 @@ test(
         assert.equal(await guest.recall(grandchild), second);
       }
     });
-  },
-);
+  });
+}
