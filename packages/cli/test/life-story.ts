@@ -5,23 +5,7 @@ import { settledLeaks } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import { layeredImage } from "./layered-image.ts";
 import { useShell } from "./terminal-user.ts";
-import type { TestVirga, VirgaEnd } from "./test-virga.ts";
-
-/** What the commands tell of a sandbox, as far as it is looked at here. */
-interface Facts {
-  readonly id: string;
-  readonly name: string | null;
-  readonly state: string;
-  readonly image: string;
-  readonly pid: number | null;
-  readonly restoreMode: string | null;
-  readonly restoreReason: string | null;
-  readonly parent: string | null;
-  readonly vcpus: number;
-  readonly memoryMib: number;
-  /** Milliseconds by operation and step. */
-  readonly timings: Readonly<Record<string, Readonly<Record<string, number>>>>;
-}
+import type { SandboxFacts, TestVirga, VirgaEnd } from "./test-virga.ts";
 
 /** What a user does with sandboxes, each command a process of its own: what one leaves, the next finds. */
 export class LifeStory {
@@ -49,15 +33,12 @@ export class LifeStory {
     ];
   }
 
-  /** Runs it, which must go well without a word on standard error, and gives its output. */
-  async #ok(args: readonly string[], input = ""): Promise<string> {
-    const { code, stdout, stderr } = await this.#virga().run(args, input);
-    assert.deepEqual([code, stderr], [0, ""], args.join(" "));
-    return stdout;
+  #ok(args: readonly string[], input = ""): Promise<string> {
+    return this.#virga().ok(args, input);
   }
 
-  async #json<T = Facts>(...args: readonly string[]): Promise<T> {
-    return JSON.parse(await this.#ok([...args, "--json"]));
+  #json<T = SandboxFacts>(...args: readonly string[]): Promise<T> {
+    return this.#virga().json<T>(...args);
   }
 
   async #fails(args: readonly string[]): Promise<VirgaEnd> {
@@ -67,7 +48,7 @@ export class LifeStory {
   }
 
   async #states(): Promise<Record<string, string>> {
-    const all = await this.#json<Facts[]>("ls");
+    const all = await this.#json<SandboxFacts[]>("ls");
     return Object.fromEntries(all.map(({ id, name, state }) => [name ?? id, state]));
   }
 
@@ -146,7 +127,7 @@ export class LifeStory {
 
   async #forks(): Promise<void> {
     await this.#ok(["exec", "box", "sh", "-c", "echo parent > who; sync"]);
-    const children = await this.#json<Facts[]>("fork", "box", "--count", "2");
+    const children = await this.#json<SandboxFacts[]>("fork", "box", "--count", "2");
     assert.equal(children.length, 2);
     const { id } = await this.#json("info", "box");
     for (const child of children) {
@@ -184,7 +165,7 @@ export class LifeStory {
   async #snapshots(): Promise<void> {
     await this.#ok(["snapshot", "create", "box", "--name", "ready"]);
     await this.#counts("box");
-    const listed = await this.#json<Facts[]>("snapshot", "ls");
+    const listed = await this.#json<SandboxFacts[]>("snapshot", "ls");
     assert.deepEqual(
       listed.map(({ name, state }) => [name, state]),
       [["ready", "ready"]],

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { once } from "node:events";
@@ -5,10 +6,16 @@ import { mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { patientMs } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
 import { ensureReady, homePaths } from "@virga/sandbox";
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const source = ["--conditions=virga-source", path("../src/main.ts")] as const;
+const built = [path("../bin/virga.js")] as const;
+
+function path(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
+}
 
 /** How a `virga` ended. */
 export interface VirgaEnd {
@@ -16,6 +23,24 @@ export interface VirgaEnd {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** What the commands tell of a sandbox, as far as it is looked at here. */
+export interface SandboxFacts {
+  readonly id: string;
+  readonly name: string | null;
+  readonly state: string;
+  readonly image: string;
+  readonly hypervisor: string;
+  readonly accelerator: string;
+  readonly pid: number | null;
+  readonly restoreMode: string | null;
+  readonly restoreReason: string | null;
+  readonly parent: string | null;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  /** Milliseconds by operation and step. */
+  readonly timings: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** A `virga` with a state directory of the test's own. */
@@ -26,14 +51,24 @@ export interface TestVirga {
   readonly env: NodeJS.ProcessEnv;
   start(args: readonly string[], options?: SpawnOptions): ChildProcess;
   run(args: readonly string[], input?: string): Promise<VirgaEnd>;
+  /** Runs one that must go well, without a word on standard error, and gives its output. */
+  ok(args: readonly string[], input?: string): Promise<string>;
+  /** The same with `--json`, and what it prints. */
+  json<T>(...args: readonly string[]): Promise<T>;
   /** Names of templates that are whole. */
   templates(): Promise<string[]>;
   /** What is left of VMs. */
   leftovers(): Promise<string[]>;
 }
 
-/** Makes a state directory that shares this machine's kernel, agent and launcher, and has nothing else. */
-export async function testVirga(place: TestPlace): Promise<TestVirga> {
+/**
+ * Makes a state directory that shares this machine's kernel, agent and launcher, and has nothing else. `isBuilt`: what `tsc -b` made is run, as users run it, which
+ * starts in a fifth of the time.
+ */
+export async function testVirga(
+  place: TestPlace,
+  { isBuilt = false }: { readonly isBuilt?: boolean } = {},
+): Promise<TestVirga> {
   await ensureReady();
   const shared = homePaths();
   const home = join(place.scratch, "h");
@@ -41,21 +76,34 @@ export async function testVirga(place: TestPlace): Promise<TestVirga> {
   for (const name of ["kernel", "initramfs", "busybox", "native"] as const) {
     await symlink(shared[name], join(home, name));
   }
-  const env = { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" };
-  const argv = [process.execPath, "--conditions=virga-source", main] as const;
+  const env = {
+    ...process.env,
+    VIRGA_HOME: home,
+    VIRGA_SETUP: "never",
+    VIRGA_GUEST_TIMEOUT_MS: String(patientMs(120_000)),
+  };
+  const argv = [process.execPath, ...(isBuilt ? built : source)] as const;
   const start: TestVirga["start"] = (args, options = {}) =>
     spawn(argv[0], [...argv.slice(1), ...args], { env, stdio: "pipe", ...options });
+  const run: TestVirga["run"] = async (args, input = "") => {
+    const child = start(args);
+    // A command may end before it has read everything.
+    child.stdin?.on("error", () => undefined).end(input);
+    return endOf(child);
+  };
+  const ok: TestVirga["ok"] = async (args, input) => {
+    const { code, stdout, stderr } = await run(args, input);
+    assert.deepEqual([code, stderr], [0, ""], args.join(" "));
+    return stdout;
+  };
   return {
     home,
     argv: [...argv],
     env,
     start,
-    run: async (args, input = "") => {
-      const child = start(args);
-      // A command may end before it has read everything.
-      child.stdin?.on("error", () => undefined).end(input);
-      return endOf(child);
-    },
+    run,
+    ok,
+    json: async (...args) => JSON.parse(await ok([...args, "--json"])),
     templates: async () => (await list(join(home, "templates"))).filter((n) => /^\w{32}$/.test(n)),
     leftovers: async () => [
       ...(await list(join(home, "vms"))).filter((name) => name !== ".builds"),

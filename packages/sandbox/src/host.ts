@@ -8,6 +8,7 @@ import {
 } from "@virga/vm";
 import type { HypervisorName, HypervisorProbe, Logger } from "@virga/vm";
 import { Catalog } from "./catalog/catalog.ts";
+import { guestTimeoutMs as guestTimeoutSetting } from "./guest/guest-timeout.ts";
 import { homePaths, openHome } from "./home.ts";
 import type { Home } from "./home.ts";
 import { probeMachine } from "./probe-machine.ts";
@@ -37,7 +38,7 @@ export interface HostOptions {
   readonly assets?: ReadyAssets;
   /** Whether VMMs get namespaces of their own. Default `auto`. */
   readonly isolation?: "auto" | "off";
-  /** Milliseconds a guest may take until it answers: for machines that are slow. Default 30,000, and 120,000 for a start by emulation. */
+  /** Milliseconds a guest may take until it answers: for machines that are slow. Default: `VIRGA_GUEST_TIMEOUT_MS`, else 30,000, and 120,000 for a start by emulation. */
   readonly guestTimeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
   /** Where to note how long each step of the opening took. */
@@ -119,7 +120,8 @@ export class Host {
       inUse: () => snapshotsInUse(home.vms),
       logger,
     });
-    const { guestTimeoutMs } = options;
+    const guestTimeoutMs =
+      options.guestTimeoutMs ?? guestTimeoutSetting(process.env["VIRGA_GUEST_TIMEOUT_MS"]);
     const catalog = Catalog.open(home.catalog, { logger });
     await timings.measure("recover", async () => {
       await recoverOwned({ home, manager, logger });

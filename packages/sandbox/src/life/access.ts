@@ -1,6 +1,7 @@
 import { VmManager, cloudHypervisorDriver, errorText, qemuDriver, silentLogger } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { Catalog } from "../catalog/catalog.ts";
+import { guestTimeoutMs as guestTimeoutSetting } from "../guest/guest-timeout.ts";
 import { homePaths, openHome } from "../home.ts";
 import type { Home } from "../home.ts";
 import { Host } from "../host.ts";
@@ -26,7 +27,9 @@ export type AccessOptions = Pick<
  * made after all. What dead processes left of sandboxes and snapshots is removed or settled before. `INVALID_CONFIG` for a state directory of somebody else's.
  */
 export async function openAccess(options: AccessOptions = {}): Promise<Access> {
-  const { logger = silentLogger, guestTimeoutMs } = options;
+  const { logger = silentLogger } = options;
+  const guestTimeoutMs =
+    options.guestTimeoutMs ?? guestTimeoutSetting(process.env["VIRGA_GUEST_TIMEOUT_MS"]);
   const home = await openHome(options.home ?? homePaths());
   let host: Promise<Host> | undefined;
   const open = async (): Promise<Host> => {

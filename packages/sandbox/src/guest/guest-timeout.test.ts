@@ -1,0 +1,13 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { guestTimeoutMs } from "./guest-timeout.ts";
+
+test("the time is given in whole milliseconds, or not at all", () => {
+  assert.equal(guestTimeoutMs(undefined), undefined);
+  assert.equal(guestTimeoutMs(""), undefined);
+  assert.equal(guestTimeoutMs("1"), 1);
+  assert.equal(guestTimeoutMs("600000"), 600_000);
+  for (const setting of ["0", "10s", "-1", "1.5", "1e3", " 1", "9999999999"]) {
+    assert.throws(() => guestTimeoutMs(setting), { code: "INVALID_CONFIG" }, setting);
+  }
+});
