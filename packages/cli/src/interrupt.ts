@@ -1,4 +1,10 @@
+import { constants } from "node:os";
+import { EXIT, exitCodeOf, signalExitCode } from "./exit-code.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 let signal: AbortSignal | undefined;
+let heard: NodeJS.Signals | undefined;
 
 /**
  * Gives the process's signal that is aborted by Ctrl-C, SIGTERM or SIGHUP, for commands that clean up before they end. A second Ctrl-C ends the process at once.
@@ -8,10 +14,20 @@ export function interruptSignal(): AbortSignal {
   return signal;
 }
 
+/** What a command ends with that such a signal stopped, which is what `error` says; undefined where nothing was heard, or something else went wrong. */
+export function interruptExitCode(error: unknown): number | undefined {
+  if (heard === undefined) return undefined;
+  const isThat = error === signal?.reason || exitCodeOf(error) === EXIT.interrupted;
+  return isThat ? signalExitCode(constants.signals[heard]) : undefined;
+}
+
 function hear(): AbortSignal {
   const abort = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => abort.abort(new Error(`interrupted by ${name}`)));
+  for (const name of SIGNALS) {
+    process.once(name, () => {
+      heard ??= name;
+      abort.abort(new Error(`interrupted by ${name}`));
+    });
   }
   return abort.signal;
 }

@@ -7,6 +7,7 @@ import { addSandboxCommands } from "./commands/sandbox-commands.ts";
 import { addUseCommands } from "./commands/use-commands.ts";
 import { runCommand } from "./commands/run.ts";
 import { EXIT } from "./exit-code.ts";
+import { interruptExitCode } from "./interrupt.ts";
 import { examples } from "./output/examples.ts";
 import { reportError } from "./output/report-error.ts";
 import { VERSION } from "./version.ts";
@@ -23,7 +24,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Help and version end by an error too, with code 0; everything else commander finds is wrong usage.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-    return reportError(error);
+    const code = reportError(error);
+    return interruptExitCode(error) ?? code;
   }
 }
 

@@ -216,6 +216,31 @@ describe("virga run on QEMU", { skip: qemuMissing() }, () => {
     await leavesNothing();
   });
 
+  for (const [name, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    test(`${name} while the first template of its kind is made ends virga create and leaves nothing`, async () => {
+      const before = await readdir(join(virga.home, "templates"));
+      // Nobody else here has a template of this size.
+      const shape = ["--hypervisor", "qemu", "--memory", "136"];
+      const child = virga.start(["create", ...shape, "--verbose"]);
+      child.stdin?.end();
+      const lines = createInterface(child.stderr as Readable);
+      for await (const line of lines) if (line.includes("VM started")) break;
+      child.stderr?.resume();
+      child.kill(name);
+      const [exitCode] = await once(child, "exit");
+      assert.equal(exitCode, code);
+      await leavesNothing();
+      const made = (await readdir(join(virga.home, "templates"))).filter(
+        (file) => !before.includes(file) && !file.endsWith(".lock"),
+      );
+      assert.deepEqual(made, []);
+      assert.equal(await virga.ok(["ls", "-q"]), "");
+    });
+  }
+
   for (const next of [run("--", "true"), ["image", "ls"], ["setup"]]) {
     test(`what a killed virga leaves is removed by the next virga ${next[0]}`, async () => {
       const child = virga.start(run("--", "sh", "-c", "echo started; exec sleep 600"));

@@ -53,14 +53,17 @@ export async function buildImage(options: BuildImageOptions): Promise<BuiltImage
     onProgress(`${what}: ${Math.floor(bytes / MIB)} MiB`);
   const store = new ImageStore({ directory, ...(logger && { logger }) });
   await store.sweep();
-  const content = await hashStream(source.read(), { signal, onBytes: told("Reading") });
+  const content = await hashStream(source.read(signal), { signal, onBytes: told("Reading") });
   const digest = digestOf(content, settings);
   return store.ensure(digest, {
     name,
     signal,
     onWait: () => onProgress("Waiting for another process that builds this image"),
     build: async (base) => {
-      const packed = await packBase(source.read(), base, { signal, onBytes: told("Packing") });
+      const packed = await packBase(source.read(signal), base, {
+        signal,
+        onBytes: told("Packing"),
+      });
       if (packed.streamSha256 !== content) throw changed(source);
       return {
         format: IMAGE_FORMAT,

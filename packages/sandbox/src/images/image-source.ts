@@ -3,7 +3,7 @@ import { open, stat } from "node:fs/promises";
 import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { VirgaError, errnoOf, errorText } from "@virga/vm";
+import { VirgaError, abortedError, errnoOf, errorText } from "@virga/vm";
 import { spawnTool } from "../setup/spawn-tool.ts";
 import type { Tool } from "../setup/spawn-tool.ts";
 import { endOfProgram } from "./end-of-program.ts";
@@ -12,7 +12,8 @@ import { endOfProgram } from "./end-of-program.ts";
 export interface ImageSource {
   /** For people. */
   readonly description: string;
-  read(): AsyncIterable<Buffer>;
+  /** Rejects with `IO_ERROR`, and `ABORTED` by the signal, also where nothing comes for a while. */
+  read(signal?: AbortSignal): AsyncIterable<Buffer>;
 }
 
 const MAGIC: readonly { readonly name: Compression; readonly bytes: readonly number[] }[] = [
@@ -42,11 +43,11 @@ export async function openImageSource(path: string): Promise<ImageSource> {
   try {
     const found = await stat(path);
     if (found.isDirectory()) {
-      return { description: `directory ${path}`, read: () => readDirectory(path) };
+      return { description: `directory ${path}`, read: (signal) => readDirectory(path, signal) };
     }
     if (found.isFile()) {
       const compression = await compressionOf(path);
-      return { description: `file ${path}`, read: () => readFile(path, compression) };
+      return { description: `file ${path}`, read: (signal) => readFile(path, compression, signal) };
     }
   } catch (cause) {
     const missing = errnoOf(cause) === "ENOENT" || errnoOf(cause) === "ENOTDIR";
@@ -64,7 +65,10 @@ export async function openImageSource(path: string): Promise<ImageSource> {
 }
 
 /** What belongs to the user who builds belongs to root inside; what is on other file systems is left out. */
-async function* readDirectory(path: string): AsyncIterable<Buffer> {
+async function* readDirectory(
+  path: string,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Buffer> {
   const uid = process.geteuid?.() ?? 0;
   const mine = uid === 0 ? [] : ["--owner-map=/dev/fd/3", "--group-map=/dev/fd/4"];
   const tool = spawnTool("tar", [...READING, ...mine, `--directory=${path}`, "."], {
@@ -80,18 +84,19 @@ async function* readDirectory(path: string): AsyncIterable<Buffer> {
     map.on("error", () => undefined);
     map.end(`+${id} +0\n`);
   }
-  yield* outputOf(tool, `read ${path}`);
+  yield* outputOf(tool, path, signal);
 }
 
 async function* readFile(
   path: string,
   compression: Compression | undefined,
+  signal: AbortSignal | undefined,
 ): AsyncIterable<Buffer> {
   if (compression === undefined) yield* createReadStream(path) as AsyncIterable<Buffer>;
   else if (compression === "xz") {
     const stdio = ["ignore", "pipe", "pipe"] as const;
     const tool = spawnTool("xz", ["--decompress", "--stdout", "--", path], { stdio });
-    yield* outputOf(tool, `read ${path}`);
+    yield* outputOf(tool, path, signal);
   } else yield* unpacked(path, compression === "gzip" ? createGunzip() : createZstdDecompress());
 }
 
@@ -106,12 +111,21 @@ async function* unpacked(path: string, unpack: Transform): AsyncIterable<Buffer>
   }
 }
 
-async function* outputOf(tool: Tool, what: string): AsyncIterable<Buffer> {
-  const ended = endOfProgram(tool, what);
+async function* outputOf(
+  tool: Tool,
+  path: string,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Buffer> {
+  const ended = endOfProgram(tool, `read ${path}`);
+  signal?.addEventListener("abort", tool.kill, { once: true });
+  if (signal?.aborted === true) tool.kill();
   try {
     yield* tool.child.stdout as Readable as AsyncIterable<Buffer>;
     await ended;
+  } catch (error) {
+    throw signal?.aborted === true ? abortedError(`reading ${path}`, signal) : error;
   } finally {
+    signal?.removeEventListener("abort", tool.kill);
     tool.kill();
   }
 }

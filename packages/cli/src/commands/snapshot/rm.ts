@@ -1,6 +1,6 @@
 import { Snapshots } from "@virga/sandbox";
 import { EXIT } from "../../exit-code.ts";
-import { interruptSignal } from "../../interrupt.ts";
+import { interruptExitCode, interruptSignal } from "../../interrupt.ts";
 import { printJson } from "../../output/print-json.ts";
 import { printLine } from "../../output/print.ts";
 import { withSuggestion } from "../../sandboxes/with-suggestion.ts";
@@ -14,7 +14,7 @@ export async function snapshotRm(names: readonly string[], json: boolean): Promi
   const removed: string[] = [];
   try {
     for (const name of names) {
-      if (signal.aborted) return EXIT.interrupted;
+      if (signal.aborted) return interruptExitCode(signal.reason) ?? EXIT.interrupted;
       removed.push(await withSuggestion(name, () => snapshots.remove(name), known));
       if (!json) printLine(name);
     }
