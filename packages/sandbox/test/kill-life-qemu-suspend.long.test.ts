@@ -1,0 +1,3 @@
+import { testLifeKillsOnGuests } from "./test-life-kills.ts";
+
+testLifeKillsOnGuests("qemu", ["suspend"]);
