@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { imageToolsMissing, useTemporaryDirectory } from "@virga/testkit";
+import { virgaCommand } from "@virga/vm";
 
 const skip = imageToolsMissing("sqfstar", "mke2fs", "skopeo");
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -104,9 +105,15 @@ test(
     assert.deepEqual(imageIn(home, "rm", "x"), {
       code: 125,
       stdout: "",
-      stderr: 'virga: There is no image "x"\nvirga: See: virga image ls\n',
+      stderr: `virga: There is no image "x"\nvirga: See: ${virgaCommand("image ls")}\n`,
     });
     assert.match(imageIn(home, "info", "x").stderr, /There is no image "x"/);
+    // The list shows them all the same.
+    assert.match(
+      imageIn(home, "rm", "busybox").stderr,
+      /"busybox" is built in: .*cannot be removed$/m,
+    );
+    assert.match(imageIn(home, "info", "debian").stderr, /"debian" was not made yet\n.*first used/);
     for (const [reference, message] of [
       ["oci:/no/such", /^virga: Cannot find such: .*no such file/],
       ["http://x", /^virga: "http:\/\/x" is not an image: /],

@@ -8,6 +8,7 @@ import { imagePaths, tagsDirectory } from "./image-paths.ts";
 import type { ImageRecord } from "./image-record.ts";
 import { ImageTags } from "./image-tags.ts";
 import { waitForLock } from "./wait-for-lock.ts";
+import { noImageError } from "./no-image.ts";
 
 /** Fewer digits of a digest would be easily mistaken. */
 const MIN_PREFIX = 6;
@@ -124,12 +125,7 @@ export class ImageStore {
   async remove(name: string): Promise<RemovedImage> {
     for (;;) {
       const digest = (await this.find(name))?.record.digest ?? (await this.unusable(name));
-      if (digest === undefined) {
-        throw new VirgaError("NOT_FOUND", `There is no image "${name}"`, {
-          details: { image: name },
-          hint: "See: virga image ls",
-        });
-      }
+      if (digest === undefined) throw noImageError(name);
       const removed = await this.#removeAs(name, digest);
       if (removed !== "moved") return removed;
     }

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { VirgaError } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { Catalog } from "../catalog/catalog.ts";
 import { homePaths, openHome } from "../home.ts";
@@ -12,6 +11,7 @@ import { inUseError, whoNeedsImage } from "../snapshots/references.ts";
 import type { BuildImageOptions, BuiltImage } from "./build-image.ts";
 import type { PullImageOptions } from "./pull-image.ts";
 import type { ImageListing, ImageStore, RemovedImage } from "./image-store.ts";
+import { noImageError } from "./no-image.ts";
 
 /** Whose images, and whom to tell. */
 export interface ImagesOptions {
@@ -67,10 +67,7 @@ export class Images {
     const digest = (await store.find(name))?.record.digest;
     const found = (await store.list()).find(({ record }) => record.digest === digest);
     if (found !== undefined) return found;
-    throw new VirgaError("NOT_FOUND", `There is no image "${name}"`, {
-      details: { image: name },
-      hint: "See: virga image ls",
-    });
+    throw noImageError(name);
   }
 
   /** Removes a name, and the image when it has no other; by digest, an image with all its names. `NOT_FOUND`, `IN_USE`. */
