@@ -10,6 +10,9 @@ import { recoverSnapshots } from "../snapshots/recover-snapshots.ts";
 import type { LifeTools } from "./life-tools.ts";
 import { recoverSandboxes } from "./recover-sandboxes.ts";
 
+/** Whoever only looks need not wait for a guest; whoever uses the sandbox then waits as long as it takes. */
+const GUEST_MS = 3_000;
+
 /** What it takes to work on sandboxes that are there, and to make VMs when that is needed. */
 export interface Access extends LifeTools {
   /** This machine as a place for new VMs; opened when it is first asked for. */
@@ -49,7 +52,7 @@ export async function openAccess(options: AccessOptions = {}): Promise<Access> {
 /** Where nobody left anything it reads the catalogue, and no more. Never fails: what cannot be done now is logged, and left to the next. */
 async function recoverLight(tools: LifeTools): Promise<void> {
   try {
-    await recoverSandboxes(tools);
+    await recoverSandboxes(tools, { guestMs: GUEST_MS });
     await recoverSnapshots(tools);
   } catch (error) {
     tools.logger.warn({ error: errorText(error) }, "cannot look for what dead processes left");

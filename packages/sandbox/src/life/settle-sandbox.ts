@@ -23,15 +23,21 @@ export interface SettledSandbox {
 
 /**
  * Finishes or takes back what an operation left undone: its process died, or it failed. To be called under the sandbox's lock, for one that is neither being
- * made nor destroyed (`VM_DESTROYED`). May be cut anywhere and called again.
+ * made nor destroyed (`VM_DESTROYED`). May be cut anywhere, also by the signal, and called again.
  */
-export async function settleSandbox(tools: LifeTools, id: string): Promise<SettledSandbox> {
+export async function settleSandbox(
+  tools: LifeTools,
+  id: string,
+  signal?: AbortSignal,
+): Promise<SettledSandbox> {
   const row = tools.catalog.sandboxes.get(id);
   if (row === undefined || row.phase === "creating" || row.phase === "destroying") {
     throw destroyedError(id, "use the sandbox");
   }
   const settled =
-    row.phase === "suspended" ? await settleSuspended(tools, row) : await settleLive(tools, row);
+    row.phase === "suspended"
+      ? await settleSuspended(tools, row)
+      : await settleLive(tools, row, signal);
   const { vm } = settled;
   return { ...settled, state: settledState(settled.row, vm) };
 }
@@ -46,11 +52,15 @@ async function settleSuspended(tools: LifeTools, row: SandboxRow): Promise<Found
   return { row: changeRow(tools, row, { intent: null }), vm: undefined };
 }
 
-async function settleLive(tools: LifeTools, row: SandboxRow): Promise<Found> {
+async function settleLive(
+  tools: LifeTools,
+  row: SandboxRow,
+  signal: AbortSignal | undefined,
+): Promise<Found> {
   const { id, intent, pendingThaw } = row;
   const vm = await findVm(tools, id);
   const isAlive = vm !== undefined && vm.state !== "failed" && vm.state !== "stopped";
-  if (pendingThaw === "init") return settleRestored(tools, row, isAlive ? vm : undefined);
+  if (pendingThaw === "init") return settleRestored(tools, row, isAlive ? vm : undefined, signal);
   if (intent?.kind === "snapshot") await dropSnapshot(tools, intent.snapshot);
   if (intent?.kind === "suspend") await dropGenerations(tools, row);
   if (!isAlive) {
@@ -66,8 +76,9 @@ async function settleLive(tools: LifeTools, row: SandboxRow): Promise<Found> {
   if (vm.state === "paused" && staysPaused) {
     return { row: intent === null ? row : changeRow(tools, row, { intent: null }), vm };
   }
-  if (vm.state === "paused") await tools.manager.resume(id);
-  await thaw(tools, vm);
+  const abort = { ...(signal && { signal }) };
+  if (vm.state === "paused") await tools.manager.resume(id, abort);
+  await thaw(tools, vm, signal);
   return {
     row: changeRow(tools, row, { intent: null, pendingThaw: "none" }),
     vm,
@@ -82,14 +93,17 @@ async function settleRestored(
   tools: LifeTools,
   row: SandboxRow,
   vm: Vm | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<Found> {
   const change = { intent: null, pendingThaw: "none" } as const;
   if (vm === undefined) return { row: changeRow(tools, row, change), vm };
   try {
-    if (vm.state === "paused") await tools.manager.resume(row.id);
-    await initGuest(tools, row, vm);
+    const abort = { ...(signal && { signal }) };
+    if (vm.state === "paused") await tools.manager.resume(row.id, abort);
+    await initGuest(tools, row, vm, signal);
   } catch (error) {
-    if (!(await isFrozen(tools, vm))) throw error;
+    // Who only gave up waiting decides nothing.
+    if (signal?.aborted === true || !(await isFrozen(tools, vm))) throw error;
     tools.logger.warn({ sandbox: row.id, error }, "a resume cannot be finished; suspended again");
     await endVm(tools, row.id);
     return { row: changeRow(tools, row, { ...change, phase: "suspended" }), vm: undefined };
@@ -119,9 +133,9 @@ function changeRow(
 }
 
 /** Lets what runs in the guest run again. */
-export async function thaw(tools: LifeTools, vm: Vm): Promise<void> {
+export async function thaw(tools: LifeTools, vm: Vm, signal?: AbortSignal): Promise<void> {
   await using agent = agentOf(vm, tools);
-  await agent.thaw();
+  await agent.thaw({ ...(signal && { signal }) });
 }
 
 /** Tells a restored guest who it is, which lets what runs in it run again. */
