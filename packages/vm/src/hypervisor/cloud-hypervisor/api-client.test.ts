@@ -109,7 +109,6 @@ test("refusals keep their chain, and text that is no JSON", async (context) => {
     ["vm.boot", [500, '["Error from API","The VM could not boot"]']],
     ["vm.info", [404, '["Error from API","VM is not created"]']],
     ["vm.create", [400, '{"error": "invalid\nrequest"}']],
-    ["vm.pause", [503, '{"error":"Too many open connections"}']],
     ["vm.nmi", [400, ""]],
   ] as const);
   await serveApi(context, path, (call, response) => {
@@ -120,7 +119,6 @@ test("refusals keep their chain, and text that is no JSON", async (context) => {
     ["vm.boot", ["Error from API", "The VM could not boot"]],
     ["vm.info", ["Error from API", "VM is not created"]],
     ["vm.create", ['{"error": "invalid\nrequest"}']],
-    ["vm.pause", ['{"error":"Too many open connections"}']],
     ["vm.nmi", []],
   ]);
   for (const [call, chain] of chains) {
@@ -129,6 +127,24 @@ test("refusals keep their chain, and text that is no JSON", async (context) => {
     assert.equal(error.details["status"], bodies.get(call as "vm.boot")?.[0]);
     assert.deepEqual(error.details["chain"], chain);
   }
+});
+
+test("a call that finds too many clients is made again until its deadline", async (context) => {
+  const { path, client } = await setUp(context);
+  let refusals = 3;
+  await serveApi(context, path, (_call, response) => {
+    if (refusals-- > 0) response.writeHead(503).end('{"error":"Too many open connections"}');
+    else response.end('{"state":"Running"}');
+  });
+  assert.deepEqual(await client.call("GET", "vm.info", { timeoutMs: 60_000 }), {
+    state: "Running",
+  });
+  refusals = Infinity;
+  const error = await failure(client.call("PUT", "vm.pause", { timeoutMs: 200 }));
+  assert.equal(error.code, "TIMEOUT", "as of a server that is busy");
+  const signal = AbortSignal.timeout(100);
+  const aborted = await failure(client.call("PUT", "vm.pause", { timeoutMs: 60_000, signal }));
+  assert.equal(aborted.code, "ABORTED");
 });
 
 test("nobody at the socket means that the VMM has ended", async (context) => {

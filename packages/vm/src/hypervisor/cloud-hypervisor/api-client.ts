@@ -1,4 +1,5 @@
 import type * as NodeHttp from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { VirgaError, abortedError, errnoOf, errorText } from "../../errors.ts";
 import type { CallOptions } from "../port.ts";
 import { apiError } from "./api-error.ts";
@@ -10,6 +11,9 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** So long after the last call a connection is kept for the next one. The server's ten are for all processes that use the VM. */
 const KEPT_MS = 500;
+
+/** So long after a refusal for too many connections the call is made again. */
+const CROWDED_MS = 50;
 
 type Http = typeof NodeHttp;
 
@@ -53,10 +57,8 @@ export function createApiClient(socketPath: string): ApiClient {
       try {
         const http = await loadHttp();
         agent ??= new http.Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 1 });
-        const { status, text } = await exchange(
-          { http, agent, socketPath, method, call, body, bytes },
-          options,
-        );
+        const request = { http, agent, socketPath, method, call, body, bytes };
+        const { status, text } = await askUntilServed(request, options);
         if (status < 200 || status > 299) throw apiError({ call, status, body: text });
         return parseAnswer(call, text);
       } finally {
@@ -94,12 +96,29 @@ interface Exchange {
   readonly bytes: number;
 }
 
+/** Too many clients at once: the server has refused before it read the request, so that it can be sent again. It says so until the deadline at most. */
+async function askUntilServed(input: Exchange, options: CallOptions): Promise<Answer> {
+  const deadline = performance.now() + options.timeoutMs;
+  for (;;) {
+    const answer = await exchange(input, options, deadline - performance.now());
+    if (answer.status !== 503 || !/too many open connections/iu.test(answer.text)) return answer;
+    if (performance.now() + CROWDED_MS >= deadline)
+      throw timeoutError(input.call, options.timeoutMs);
+    await sleep(CROWDED_MS, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+}
+
 interface Answer {
   readonly status: number;
   readonly text: string;
 }
 
-function exchange(input: Exchange, { timeoutMs, signal }: CallOptions): Promise<Answer> {
+/** `leftMs`: what is left of the time-out. */
+function exchange(
+  input: Exchange,
+  { timeoutMs, signal }: CallOptions,
+  leftMs: number,
+): Promise<Answer> {
   const { http, agent, socketPath, method, call, body, bytes } = input;
   const what = `call ${call} of Cloud Hypervisor`;
   if (signal?.aborted === true) return Promise.reject(abortedError(what, signal));
@@ -130,7 +149,7 @@ function exchange(input: Exchange, { timeoutMs, signal }: CallOptions): Promise<
     const onAbort = (): void => {
       if (signal !== undefined) fail(abortedError(what, signal));
     };
-    const timer = setTimeout(() => fail(timeoutError(call, timeoutMs)), timeoutMs);
+    const timer = setTimeout(() => fail(timeoutError(call, timeoutMs)), leftMs);
     signal?.addEventListener("abort", onAbort, { once: true });
     request.on("error", (error) => fail(transportError(call, socketPath, error)));
     request.on("response", (response) => {
