@@ -1,55 +1,47 @@
 import { VirgaError } from "@virga/vm";
 import type { SandboxRow, SandboxSpec, SnapshotRow } from "../catalog/rows.ts";
 import { agentOf, newMachineId } from "../guest/guest-agent.ts";
+import type { Home } from "../home.ts";
 import type { Host } from "../host.ts";
+import { findImage } from "../images/image.ts";
 import { clonedUpper, upperPath } from "../sandbox-disks.ts";
 import { snapshotPaths } from "../snapshots/snapshot-paths.ts";
 import { newSandboxId } from "../sandbox-id.ts";
+import { sandboxOptionProblems } from "./sandbox-options.ts";
 import type { SandboxOptions } from "./sandbox-options.ts";
 import type { Timings } from "../timings.ts";
 import { makeSandbox, newRow } from "./make-sandbox.ts";
 import type { MadeSandbox } from "./make-sandbox.ts";
 import { restoreVm } from "./restore-vm.ts";
 
-/** What the options may say about a sandbox that is made from a snapshot: it is as that was. */
-const FIXED = [
-  "image",
-  "hypervisor",
-  "vcpus",
-  "memoryMib",
-  "diskMib",
-  "network",
-  "balloon",
-] as const;
+/** What the options may say about a sandbox that is made from a snapshot, beside its image: it is as that was. */
+const FIXED = ["hypervisor", "vcpus", "memoryMib", "diskMib", "network", "balloon"] as const;
 
 /** What to make of a snapshot. */
-export interface CloneSnapshotOptions extends Pick<
-  SandboxOptions,
-  "name" | "ephemeral" | "env" | "cold" | "warm" | "warmKeep" | "signal" | (typeof FIXED)[number]
-> {
+export interface CloneSnapshotOptions extends SandboxOptions {
   /** Name or id. */
   readonly snapshot: string;
-  /** Its row, as {@link cloneRow} makes it, where that is in the catalogue already. */
-  readonly row?: SandboxRow;
   readonly timings: Timings;
 }
 
-/** Makes a sandbox that goes on from a snapshot, as a machine of its own. `INVALID_CONFIG` for options that contradict the snapshot. */
+/** Makes a sandbox that goes on from a snapshot, as a machine of its own. `INVALID_CONFIG` names all options that are wrong or contradict the snapshot. */
 export async function cloneSnapshot(
   host: Host,
   options: CloneSnapshotOptions,
+  /** Its row, as {@link cloneRow} makes it, where that is in the catalogue already. */
+  inserted?: SandboxRow,
 ): Promise<MadeSandbox> {
   const { timings } = options;
   const { catalog, home } = host;
   const snapshot = catalog.snapshots.find(options.snapshot);
-  checkOptions(snapshot, options);
-  const row = options.row ?? cloneRow(snapshot, options);
+  await checkOptions(snapshot, options, home);
+  const row = inserted ?? cloneRow(snapshot, options);
   const { id, spec } = row;
   const snapshotDirectory = snapshotPaths(home, snapshot.id).memory;
   return makeSandbox({
     host,
     row,
-    isInserted: options.row !== undefined,
+    isInserted: inserted !== undefined,
     ephemeral: options.ephemeral ?? false,
     timings,
     signal: options.signal,
@@ -93,8 +85,15 @@ function checkReady(now: SnapshotRow | undefined, { id, name }: SnapshotRow): vo
   });
 }
 
-function checkOptions({ spec, name, id }: SnapshotRow, options: CloneSnapshotOptions): void {
-  const problems: string[] = [];
+async function checkOptions(
+  { spec, name, id }: SnapshotRow,
+  options: CloneSnapshotOptions,
+  home: Home,
+): Promise<void> {
+  const problems = sandboxOptionProblems(options);
+  const { image } = options;
+  if (image !== undefined && !(await isImageOf(spec, image, home)))
+    problems.push(`image is ${image}, and ${spec.image} in the snapshot`);
   for (const field of FIXED) {
     const [wanted, had] = [options[field], spec[field]];
     if (wanted === undefined || wanted === had || wanted === "auto") continue;
@@ -109,4 +108,14 @@ function checkOptions({ spec, name, id }: SnapshotRow, options: CloneSnapshotOpt
     `Cannot make the sandbox from snapshot "${name ?? id}": ${problems.join("; ")}`,
     { details: { snapshot: id, problems } },
   );
+}
+
+/** Whether a name or a digest stands for the snapshot's image; where it stands for nothing any more, whether it is the name that image had. */
+async function isImageOf(spec: SandboxSpec, wanted: string, home: Home): Promise<boolean> {
+  const digest = await findImage(wanted, home.images).then(
+    (image) => image.digest,
+    () => null,
+  );
+  if (digest === undefined || digest === null) return wanted === spec.image;
+  return digest === spec.imageDigest;
 }

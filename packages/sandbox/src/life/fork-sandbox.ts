@@ -50,13 +50,13 @@ export async function forkSandbox(
   const made = new Map<string, MadeSandbox>();
   try {
     await eachOf(rows, AT_ONCE, async (row) => {
-      const clone = await cloneSnapshot(host, {
+      const how = {
         snapshot: snapshot.id,
-        row,
         ephemeral: options.ephemeral ?? false,
         timings: new Timings(),
         ...(options.signal && { signal: options.signal }),
-      });
+      };
+      const clone = await cloneSnapshot(host, how, row);
       made.set(row.id, clone);
     });
     host.catalog.transaction(() => {

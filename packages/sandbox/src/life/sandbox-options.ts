@@ -98,22 +98,25 @@ export interface ResolvedSandboxOptions {
 
 /** Applies the defaults. `INVALID_CONFIG` names every problem at once. Whether there is such an image is not looked up. */
 export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxOptions {
-  const resolved: ResolvedSandboxOptions = {
-    image: options.image ?? DEFAULT_IMAGE,
-    hypervisor: options.hypervisor ?? "auto",
-    vcpus: options.vcpus ?? 1,
-    memoryMib: options.memoryMib ?? 512,
-    diskMib: options.diskMib ?? DEFAULT_DISK_MIB,
-    network: options.network ?? "none",
-    balloon: options.balloon ?? false,
-    warm:
-      options.warm === undefined
-        ? undefined
-        : { command: options.warm, keep: options.warmKeep ?? false },
-    cold: options.cold ?? false,
-  };
+  const resolved = applyDefaults(options);
+  const problems = sandboxOptionProblems(options, resolved);
+  if (problems.length > 0) {
+    throw new VirgaError("INVALID_CONFIG", `Cannot make the sandbox: ${problems.join("; ")}`, {
+      details: { problems },
+    });
+  }
+  return resolved;
+}
+
+/** What is wrong with options by themselves, each in a few words; for the resolving and for sandboxes that are made from a snapshot. */
+export function sandboxOptionProblems(
+  options: SandboxOptions,
+  resolved: ResolvedSandboxOptions = applyDefaults(options),
+): string[] {
   const { image, hypervisor, vcpus, memoryMib, diskMib } = resolved;
   const problems = unknownOptions(options, KNOWN);
+  // Then the snapshot tells what its image has.
+  const ofSnapshot = options.snapshot !== undefined;
   if (!["auto", "cloud-hypervisor", "qemu"].includes(hypervisor)) {
     problems.push(`hypervisor is "${hypervisor}": it is auto, cloud-hypervisor or qemu`);
   }
@@ -133,16 +136,28 @@ export function resolveSandboxOptions(options: SandboxOptions): ResolvedSandboxO
     problems.push(
       `diskMib is ${diskMib}: it is a whole number from ${MIN_DISK_MIB} to ${MAX_DISK_MIB}`,
     );
-  } else if (options.diskMib !== undefined && BUILT_IN_NAMES.includes(image)) {
+  } else if (!ofSnapshot && options.diskMib !== undefined && BUILT_IN_NAMES.includes(image)) {
     problems.push(`diskMib is given, and the image ${image} has no disk: it lives in memory`);
   }
   problems.push(...warmProblems(options));
-  if (problems.length > 0) {
-    throw new VirgaError("INVALID_CONFIG", `Cannot make the sandbox: ${problems.join("; ")}`, {
-      details: { problems },
-    });
-  }
-  return resolved;
+  return problems;
+}
+
+function applyDefaults(options: SandboxOptions): ResolvedSandboxOptions {
+  return {
+    image: options.image ?? DEFAULT_IMAGE,
+    hypervisor: options.hypervisor ?? "auto",
+    vcpus: options.vcpus ?? 1,
+    memoryMib: options.memoryMib ?? 512,
+    diskMib: options.diskMib ?? DEFAULT_DISK_MIB,
+    network: options.network ?? "none",
+    balloon: options.balloon ?? false,
+    warm:
+      options.warm === undefined
+        ? undefined
+        : { command: options.warm, keep: options.warmKeep ?? false },
+    cold: options.cold ?? false,
+  };
 }
 
 function warmProblems({ warm, warmKeep, cold }: SandboxOptions): string[] {
