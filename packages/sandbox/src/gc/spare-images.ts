@@ -7,8 +7,12 @@ import { inUseError, whoNeedsImage } from "../snapshots/references.ts";
 import { treeSize } from "../tree-size.ts";
 import { leftover } from "./leftover.ts";
 import type { Garbage, GarbageTools } from "./garbage.ts";
+import { orphans } from "./orphans.ts";
 
-/** Images without a name of which there is no sandbox and no snapshot, and what interrupted processes left of images. */
+/**
+ * Images without a name of which there is no sandbox and no snapshot, and what interrupted processes left of images. None of the former while there is anything of
+ * value that the catalogue knows nothing of: it may be a sandbox or a snapshot of any of them.
+ */
 export async function spareImages(tools: GarbageTools): Promise<Garbage[]> {
   const { home, catalog, logger } = tools;
   const store = new ImageStore({
@@ -20,10 +24,11 @@ export async function spareImages(tools: GarbageTools): Promise<Garbage[]> {
       if (users.length > 0 || given.length > 0) throw inUseError(`image ${digest}`, users);
     },
   });
+  const isAllKnown = !(await orphans(tools)).some(({ isOrphan }) => isOrphan === true);
   const found: Garbage[] = [];
   for (const { record, names } of await store.list()) {
     const { digest } = record;
-    if (names.length > 0 || whoNeedsImage(catalog, digest).length > 0) continue;
+    if (!isAllKnown || names.length > 0 || whoNeedsImage(catalog, digest).length > 0) continue;
     const { realBytes: bytes } = await treeSize(imagePaths(home.images, digest).directory);
     const reason = "it has no name, and there is no sandbox or snapshot of it";
     found.push({ kind: "image", id: digest, reason, bytes, remove: () => remove(store, digest) });

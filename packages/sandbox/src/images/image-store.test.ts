@@ -4,7 +4,10 @@ import { once } from "node:events";
 import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { useTemporaryDirectory } from "@virga/testkit";
+import { tryLock } from "@virga/vm";
+import { imagePaths } from "./image-paths.ts";
 import { ImageStore } from "./image-store.ts";
 import { buildText, digestOf, storeWith } from "../../test/image-stores.ts";
 
@@ -77,6 +80,17 @@ test("a name that moves while it is removed goes from where it is then", async (
   t.mock.method(store, "find", moved, { times: 1 });
   assert.deepEqual(await store.remove("tools"), { digest: other, names: ["tools"], removed: true });
   assert.equal((await store.find("kept"))?.record.digest, digest);
+});
+
+test("who has an image alone only for a moment is waited for by its removal", async (t) => {
+  const { store, directory, digest } = await storeWith(t, "tools");
+  const alone = tryLock(imagePaths(directory, digest).lock);
+  const removal = store.remove("tools");
+  removal.catch(() => undefined);
+  // Until after its first try.
+  await sleep(30);
+  alone?.release();
+  assert.deepEqual(await removal, { digest, names: ["tools"], removed: true });
 });
 
 test("an image in use is not removed, until its user's release or death", async (t) => {

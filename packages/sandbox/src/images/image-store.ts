@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { VirgaError, tryLock } from "@virga/vm";
+import { VirgaError, acquireLock, tryLock } from "@virga/vm";
 import type { HeldLock, Logger } from "@virga/vm";
 import { ImageDirectories } from "./image-directories.ts";
 import type { StoredImage } from "./image-directories.ts";
@@ -12,6 +12,9 @@ import { noImageError } from "./no-image.ts";
 
 /** Fewer digits of a digest would be easily mistaken. */
 const MIN_PREFIX = 6;
+
+/** Whoever has an image alone sweeps up after others, or makes it: then it is not in use, only busy. */
+const ALONE_MS = 10_000;
 
 /** An image with the tags that point to it. */
 export interface ImageListing extends StoredImage {
@@ -133,7 +136,7 @@ export class ImageStore {
 
   /** `moved`: the name has come to stand for another image. */
   async #removeAs(name: string, digest: string): Promise<RemovedImage | "moved"> {
-    const lock = tryLock(imagePaths(this.#root, digest).lock);
+    const lock = await lockUnused(imagePaths(this.#root, digest).lock, `image "${name}"`);
     if (lock === undefined) {
       throw new VirgaError("IN_USE", `Cannot remove image "${name}": a sandbox uses it`, {
         details: { image: name, digest },
@@ -188,4 +191,15 @@ export class ImageStore {
       { details: { image: text, digests: found } },
     );
   }
+}
+
+/** Takes an image's lock alone; undefined where others share it, which is its use. Waits for who has it alone: `VM_BUSY` after ten seconds. */
+async function lockUnused(path: string, what: string): Promise<HeldLock | undefined> {
+  const lock = tryLock(path);
+  if (lock !== undefined) return lock;
+  const shared = tryLock(path, "shared");
+  if (shared === undefined) return acquireLock(path, { timeoutMs: ALONE_MS, what });
+  shared.release();
+  // Who had it alone may just have let go of it.
+  return tryLock(path);
 }

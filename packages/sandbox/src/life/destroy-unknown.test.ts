@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { silentLogger } from "@virga/vm";
-import { idOf, sandboxRow } from "../../test/test-rows.ts";
+import { idOf, sandboxRow, snapshotRow } from "../../test/test-rows.ts";
 import { testState } from "../../test/test-vms.ts";
 import { ownVm } from "../owners/owner-record.ts";
 import { upperPath } from "../sandbox-disks.ts";
@@ -12,6 +12,25 @@ import { sandboxPaths } from "../sandbox-lock.ts";
 import { Sandbox } from "../sandbox.ts";
 import { lightTools } from "./access.ts";
 import { destroyUnknown } from "./destroy-unknown.ts";
+
+test("the snapshot of a fork goes with its last clone, also when the clone's row is damaged", async (t) => {
+  const { home, catalog } = await testState(t);
+  for (const word of ["fork", "other"])
+    catalog.snapshots.insert(snapshotRow(word, { kind: "fork" }));
+  catalog.sandboxes.insert(sandboxRow("damaged", { snapshot: idOf("fork") }));
+  catalog.sandboxes.insert(sandboxRow("whole", { snapshot: idOf("other") }));
+  const database = new DatabaseSync(home.catalog);
+  database.prepare("UPDATE sandbox SET spec = '?' WHERE id = ?").run(idOf("damaged"));
+  database.close();
+  assert.equal(catalog.sandboxes.get(idOf("damaged")), undefined);
+  const tools = lightTools(home, silentLogger);
+  t.after(() => tools.catalog.close());
+  assert.equal(await destroyUnknown(tools, idOf("damaged")), idOf("damaged"));
+  assert.deepEqual(
+    catalog.snapshots.list().map(({ id }) => id),
+    [idOf("other")],
+  );
+});
 
 test("a sandbox whose row is damaged or lost is destroyed; what is known or owned is not", async (t) => {
   const { home, catalog } = await testState(t);

@@ -5,6 +5,7 @@ import { upperPath } from "../sandbox-disks.ts";
 import { isSandboxId } from "../sandbox-id.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { destroySandbox } from "./destroy-sandbox.ts";
+import { dropForkSnapshot } from "./drop-fork-snapshot.ts";
 import type { LifeOptions, LifeTools } from "./life-tools.ts";
 
 /**
@@ -26,5 +27,17 @@ export async function destroyUnknown(
   if (damaged === undefined && !files.some((path) => existsSync(path))) return undefined;
   await destroySandbox(tools, id, options);
   catalog.damaged.remove("sandbox", id);
+  const snapshot = damaged === undefined ? undefined : snapshotIn(damaged.content);
+  if (snapshot !== undefined) await dropForkSnapshot(tools, snapshot);
   return id;
+}
+
+/** The snapshot that a damaged row says its sandbox was made from, as far as that can be read. */
+function snapshotIn(content: string): string | undefined {
+  try {
+    const { snapshot } = JSON.parse(content) as { readonly snapshot?: unknown };
+    return typeof snapshot === "string" ? snapshot : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -36,16 +36,17 @@ export async function restoreClone(options: MakeGuestOptions): Promise<Guest> {
   for (let attempt = 1; ; attempt++) {
     const use = await timings.measure("template", () => ensureTemplate(options));
     try {
-      if (use.built) await timings.measure("prune", () => host.templates.prune());
-      // From the moment it lives, its record keeps the template from being dropped.
-      return await timings.measure("create", () => restoreFrom(use, options));
+      try {
+        if (use.built) await timings.measure("prune", () => host.templates.prune());
+        // From the moment it lives, its record keeps the template from being dropped.
+        return await timings.measure("create", () => restoreFrom(use, options));
+      } finally {
+        use.release();
+      }
     } catch (error) {
-      use.release();
       if (attempt > 1 || !isVirgaError(error) || error.code !== "SNAPSHOT_INVALID") throw error;
       host.logger.warn({ template: plan.key, error }, "a damaged template; making it anew");
       await host.templates.drop(plan.key);
-    } finally {
-      use.release();
     }
   }
 }
