@@ -11,7 +11,10 @@ import type { Host, ImageSettings } from "@virga/sandbox";
 import { upperPath } from "../src/sandbox-disks.ts";
 import { checkNoVm, testHost } from "./test-host.ts";
 
-const shape = { hypervisor: "qemu", memoryMib: 128, image: "tools", diskMib: 256 } as const;
+const unsized = { hypervisor: "qemu", memoryMib: 128, image: "tools" } as const;
+const shape = { ...unsized, diskMib: 256 } as const;
+/** MiB where nothing else is asked for. */
+const DEFAULT_DISK_MIB = 10 * 1024;
 const settings: Partial<ImageSettings> = {
   user: "worker:crew",
   workdir: "/srv",
@@ -30,6 +33,7 @@ const APPLETS = [
   "tar",
   "id",
   "chmod",
+  "df",
 ];
 
 /** The busybox that this machine's guests have. */
@@ -62,6 +66,13 @@ async function say(sandbox: Sandbox, script: string, user = "root"): Promise<str
   return stdout.trim();
 }
 
+/** The size of the root file system, as programs inside see it, is the disk's: less what ext4 itself takes, its journal above all. */
+async function checkSize(sandbox: Sandbox, diskMib: number): Promise<void> {
+  const [, line = ""] = (await say(sandbox, "df -P -m /")).split("\n");
+  const mib = Number(/^\S+ +(\d+) /u.exec(line)?.[1]);
+  assert.ok(mib <= diskMib && mib >= diskMib * 0.95 - 20, `${diskMib} MiB asked for: ${line}`);
+}
+
 const realKib = async (path: string): Promise<number> => (await stat(path)).blocks / 2;
 
 /** Writes into one clone and not into the other: neither shows in the other one, nor in the template, nor in the image. */
@@ -69,6 +80,7 @@ async function clonesAreApart(host: Host): Promise<void> {
   await using one = await Sandbox.create({ ...shape, host });
   await using two = await Sandbox.create({ ...shape, host });
   assert.ok((await one.vm.info()).restore, "restored from a template");
+  await checkSize(one, shape.diskMib);
   await say(one, "echo changed > note; echo new > /tools/new; rm /tools/tar; sync");
   assert.equal(await say(one, "cat note"), "changed");
   assert.equal(await say(two, "cat note; ls /tools/tar"), "of the image\n/tools/tar");
@@ -98,7 +110,8 @@ describe("images on QEMU", { skip }, () => {
       const host = await testHost(place);
       await buildTools(place, host);
       {
-        await using cold = await Sandbox.create({ ...shape, host, cold: true });
+        await using cold = await Sandbox.create({ ...unsized, host, cold: true });
+        await checkSize(cold, DEFAULT_DISK_MIB);
         const script = 'pwd; cat note; echo "$GREETING $MORE"; mount | cat';
         const { stdout } = await cold.run(["sh", "-c", script], { env: { MORE: "more" } });
         const [directory, note, greeting, ...mounts] = stdout.trim().split("\n");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -162,6 +163,22 @@ describe("pulling", { skip: imageToolsMissing("skopeo", "sqfstar", "unsquashfs")
     const pulled = await pullImage({ directory, reference: `oci:${at("layout")}` });
     assert.equal(pulled.built, true);
     assert.deepEqual(await imagesIn(directory), [manifestDigest.slice(7)]);
+  });
+
+  test("what has come so far is told while it is fetched", async (t) => {
+    const { at, directory } = await place(t);
+    await craftLayout(at("layout"), image);
+    // It has fetched 3 MiB, and goes on when that was told.
+    const fetching = `for last; do :; done; to=\${last#oci:}; to=\${to%:image}
+      head -c 3145728 /dev/zero > "$to/part"; until [ -e ${at("told")} ]; do sleep 0.02; done; rm "$to/part"`;
+    const real = `PATH=$(printf %s "$PATH" | cut -d: -f2-) exec skopeo "$@"`;
+    const skopeoScript = `case " $* " in *" copy "*) ${fetching};; esac; ${real}`;
+    await usePathPrograms(t, at("."), { skopeo: skopeoScript });
+    const onProgress = (message: string): void => {
+      if (message === "Pulling layout: 3 MiB") writeFileSync(at("told"), "");
+    };
+    await pullImage({ directory, reference: `oci:${at("layout")}`, onProgress });
+    assert.ok(existsSync(at("told")));
   });
 
   test("what cannot be found is told in skopeo's words", async (t) => {
