@@ -78,6 +78,7 @@ describe("the programs of the documentation", { skip: qemuMissing() }, () => {
       "commands/command-error.ts": /^3 no such luck\n\n$/,
       "commands/sandbox-process.ts": /^Linux\n\n1\n2\n3\ntyped\n0\n$/,
       "commands/sandbox-terminal.ts": /30 100\r\n[^]*0\n$/,
+      "sandbox.ts": /^before\n\n$/,
     };
     const programs = await programsOfComments();
     assert.deepEqual(programs.map(([name]) => name).toSorted(), Object.keys(expected));

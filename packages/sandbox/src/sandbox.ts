@@ -59,6 +59,17 @@ export interface ConnectOptions extends AccessOptions {
 /**
  * A microVM to run commands in. It outlives the process that made it, unless that was asked for (`ephemeral`), and any process can use it: `Sandbox.connect`.
  * `destroy()` (or `await using`) ends it.
+ *
+ * ```ts
+ * import { Sandbox } from "virga";
+ *
+ * await using sandbox = await Sandbox.create();
+ * await sandbox.files.write("/tmp/note", "before\n");
+ * const [fork] = await sandbox.fork();
+ * await sandbox.files.write("/tmp/note", "after\n");
+ * console.log((await fork?.run(["cat", "/tmp/note"]))?.stdout);
+ * await fork?.destroy();
+ * ```
  */
 export class Sandbox implements AsyncDisposable {
   readonly id: string;
