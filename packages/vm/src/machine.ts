@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { VirgaError } from "./errors.ts";
 import { explainEnd } from "./explain-end.ts";
@@ -49,6 +50,8 @@ export class Machine {
   destroying: Destroying | undefined;
   exitReason: ExitReason | undefined;
   readonly exited: Promise<ExitReason>;
+  /** Aborted when its VMM has ended, for what waits for the guest. */
+  readonly ended: AbortSignal;
   readonly #preempt = new AbortController();
   readonly #queue = new TaskQueue();
   readonly #known: KnownState;
@@ -74,6 +77,11 @@ export class Machine {
       isOver: () => this.destroying !== undefined || !this.process.isAlive(),
     });
     this.exited = this.process.exited.then((exit) => this.#onExit(exit));
+    const end = new AbortController();
+    this.ended = end.signal;
+    // Everything that connects to the guest listens.
+    setMaxListeners(0, this.ended);
+    void this.exited.then(() => end.abort());
     if (state !== "failed")
       this.#stopWatching = this.driver.watchGuest(this.context, (reason) =>
         this.endWithGuest(reason),

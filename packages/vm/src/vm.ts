@@ -116,7 +116,7 @@ export class Vm implements AsyncDisposable {
 
   /**
    * A byte stream to the agent in the guest. Retries while the guest does not listen yet; `TIMEOUT` after `timeoutMs`, `CAPACITY` when all connections
-   * are in use for that long. Legal in state `running`.
+   * are in use for that long; `HYPERVISOR_EXITED` as soon as the hypervisor has ended. Legal in state `running`.
    */
   async connectGuest(options: {
     readonly timeoutMs: number;
@@ -126,7 +126,21 @@ export class Vm implements AsyncDisposable {
     await machine.clarify();
     checkLegal(machine.id, "connectGuest", machine.state);
     machine.checkAlive("connect to the guest of");
-    return machine.driver.connectGuest(machine.context, options);
+    // Nobody listens at the socket of a hypervisor that has died, as at that of one whose guest is not ready yet.
+    const stop = new AbortController();
+    const onStop = (): void => stop.abort(options.signal?.reason);
+    const sources = [machine.ended, options.signal].filter((signal) => signal !== undefined);
+    for (const source of sources) source.addEventListener("abort", onStop);
+    if (sources.some(({ aborted }) => aborted)) onStop();
+    try {
+      const { timeoutMs } = options;
+      return await machine.driver.connectGuest(machine.context, { timeoutMs, signal: stop.signal });
+    } catch (error) {
+      if (options.signal?.aborted !== true) machine.checkAlive("connect to the guest of");
+      throw error;
+    } finally {
+      for (const source of sources) source.removeEventListener("abort", onStop);
+    }
   }
 
   /**

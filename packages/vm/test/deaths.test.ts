@@ -59,3 +59,20 @@ for (const { signal, after, reason } of deaths) {
     assertNothing(bench);
   });
 }
+
+testOnFakes(
+  "a death while the guest is waited for ends the wait, not its deadline",
+  { deafGuest: true },
+  async ({ boot, fake }) => {
+    await using vm = await boot("vm");
+    if (fake.name === "qemu") return; // Its ports connect always.
+    const waiting = vm.connectGuest({ timeoutMs: 3_600_000 });
+    const refused = rejectsWithCode(
+      waiting,
+      "HYPERVISOR_EXITED",
+      /connect to the guest of VM "vm"/,
+    );
+    process.kill(vm.pid, "SIGKILL");
+    await refused;
+  },
+);
