@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
@@ -80,6 +80,54 @@ test("a sandbox or snapshot that is not there is one error, and says what to do"
   const snapshot = await runHere(t, ["snapshot", "rm", "ready"]);
   assert.equal(snapshot.code, 125);
   assert.match(snapshot.stderr, /^virga: .*ready/);
+});
+
+test("what is no name finds nothing, leads nowhere and is told in one line", async (t) => {
+  const scratch = await useTemporaryDirectory(t);
+  useVariable(t, "VIRGA_HOME", join(scratch, "home"));
+  useVariable(t, "VIRGA_SETUP", "never");
+  // Where such a name would lead, were it a part of a path.
+  const lures = ["vms", "snapshots", "sandboxes", "images", "templates", "disks"];
+  for (const lure of lures) {
+    await mkdir(join(scratch, lure), { recursive: true });
+    await writeFile(join(scratch, lure, "vm.json"), "{}");
+  }
+  const before = await readdir(scratch, { recursive: true });
+  for (const name of [
+    "..",
+    "../../vms",
+    "../x",
+    "a/b",
+    "/",
+    "a\0b",
+    "a\nb",
+    "é",
+    "x".repeat(300),
+  ]) {
+    for (const args of [
+      ["exec", name, "ls"],
+      ["info", name],
+      ["rm", name],
+      ["resume", name],
+      ["snapshot", "create", name],
+      ["snapshot", "rm", name],
+      ["create", "--name", name],
+      ["create", "--image", name],
+      ["run", "--image", name, "ls"],
+      ["image", "info", name],
+      ["image", "rm", name],
+      ["image", "build", name, "--from", scratch],
+    ]) {
+      const { code, stderr } = await runHere(t, args);
+      const what = `${JSON.stringify(args)}: ${code} ${stderr}`;
+      assert.ok(code === 125 || code === 2, what);
+      const lines = stderr.trimEnd().split("\n");
+      assert.ok(lines.length <= 2 && lines.every((line) => line.startsWith("virga: ")), what);
+    }
+  }
+  const after = await readdir(scratch, { recursive: true });
+  assert.deepEqual(after.filter((path) => !path.startsWith("home")).toSorted(), before.toSorted());
+  assert.deepEqual(await readdir(join(scratch, "home", "vms")), []);
 });
 
 test("a sandbox of which there are only files is removed by its id", async (t) => {

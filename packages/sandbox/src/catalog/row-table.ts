@@ -67,7 +67,10 @@ export class RowTable<Row extends NamedRow> {
         : this.select("substr(id, 1, length(?1)) = ?1", [reference]);
     const [row] = rows;
     if (row === undefined)
-      throw new VirgaError(code, `${what}: ${reference}`, { details: { id: reference }, hint });
+      throw new VirgaError(code, `${what}: ${reference.replaceAll(/\p{Cc}/gu, "?")}`, {
+        details: { id: reference },
+        hint,
+      });
     if (rows.length === 1) return row;
     const candidates = rows.map(({ id, name }) => (name === null ? id : `${id} (${name})`));
     throw new VirgaError(

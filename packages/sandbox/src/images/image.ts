@@ -75,9 +75,13 @@ export async function findImage(name: string, directory: string): Promise<Image>
   }
   const names = new Set([...BUILT_IN_NAMES, DEBIAN]);
   for (const each of await store.list()) each.names.forEach((tag) => names.add(tag));
-  throw new VirgaError("NOT_FOUND", `Unknown image "${name}": there is ${[...names].join(", ")}`, {
-    details: { image: name },
-  });
+  throw new VirgaError(
+    "NOT_FOUND",
+    `Unknown image ${JSON.stringify(name)}: there is ${[...names].join(", ")}`,
+    {
+      details: { image: name },
+    },
+  );
 }
 
 /** Whether there is a stored image of this name or digest. */

@@ -14,7 +14,7 @@ export function noImageError(name: string): VirgaError {
       hint: "It is made when it is first used.",
     });
   }
-  return new VirgaError("NOT_FOUND", `There is no image "${name}"`, {
+  return new VirgaError("NOT_FOUND", `There is no image ${JSON.stringify(name)}`, {
     details,
     hint: `See: ${virgaCommand("image ls")}`,
   });

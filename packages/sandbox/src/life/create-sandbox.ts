@@ -1,5 +1,6 @@
 import type { Guest } from "../guest/boot-guest.ts";
 import type { SandboxRow, SandboxSpec } from "../catalog/rows.ts";
+import { checkName } from "../catalog/names.ts";
 import { newMachineId } from "../guest/guest-agent.ts";
 import { Host } from "../host.ts";
 import { homePaths } from "../home.ts";
@@ -28,6 +29,8 @@ export interface CreatedSandbox {
 /** Makes a sandbox from an image or a snapshot. A failure, or the death of this process, leaves nothing behind. */
 export async function createSandbox(options: SandboxOptions): Promise<CreatedSandbox> {
   const { timings = new Timings() } = options;
+  // Before this machine is set up for it, and a template made.
+  if (options.name !== undefined) checkName(options.name);
   const host = options.host;
   if (options.snapshot !== undefined) {
     const opened = host ?? (await openHost(options, timings));
