@@ -9,6 +9,7 @@ import { qemuMissing, withLeakCheck } from "@virga/testkit";
 import { Sandbox } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
 import { identifyProcess } from "@virga/vm";
+import { killedVmmEndsAll } from "./killed-vmm.ts";
 import { checkNoVm, testHost } from "./test-host.ts";
 import { feedSlowReader } from "./slow-reader.ts";
 
@@ -49,21 +50,7 @@ describe("what goes wrong around a sandbox on QEMU", { skip: qemuMissing() }, ()
     withLeakCheck(t, async (place) => {
       const host = await testHost(place);
       await using sandbox = await Sandbox.create({ ...qemu, host });
-      const running = await startScript(sandbox, "echo started; exec sleep 600");
-      const silent = sandbox.run(["sleep", "600"]);
-      const ends = [
-        assert.rejects(running.exited, { code: "GUEST_CONNECTION_LOST" }),
-        assert.rejects(silent, { code: "HYPERVISOR_EXITED", message: /killed/ }),
-      ];
-      process.kill(sandbox.vm.pid, "SIGKILL");
-      // Before its end is known, and after: either way there is an answer, and no deadline is waited for.
-      const next = { code: "HYPERVISOR_EXITED", message: /true.*has ended \(killed\)/ };
-      ends.push(assert.rejects(sandbox.run(["true"]), next));
-      await Promise.all(ends);
-      await assert.rejects(sandbox.run(["true"]), next);
-      await assert.rejects(sandbox.copyIn(import.meta.filename, "/x"), {
-        code: "HYPERVISOR_EXITED",
-      });
+      await killedVmmEndsAll(sandbox);
       await sandbox.destroy();
       await checkNoVm(host.home);
     }));

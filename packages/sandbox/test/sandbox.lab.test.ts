@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { withLeakCheck } from "@virga/testkit";
 import { Sandbox, Timings } from "@virga/sandbox";
+import { killedVmmEndsAll } from "./killed-vmm.ts";
 import { checkNoVm, testHost } from "./test-host.ts";
 
 const hypervisor = process.env["VIRGA_LAB_DRIVER"] === "qemu" ? "qemu" : "cloud-hypervisor";
 
 describe(`sandboxes on ${hypervisor} with KVM`, () => {
-  test("clones of one template run commands and are themselves", (t) =>
+  test("clones of one template run commands, are themselves, and each ends with its hypervisor alone", (t) =>
     withLeakCheck(t, async (place) => {
       const host = await testHost(place);
       if (hypervisor === "cloud-hypervisor") assert.equal(host.choose("auto").name, hypervisor);
@@ -28,6 +29,8 @@ describe(`sandboxes on ${hypervisor} with KVM`, () => {
         assert.equal((await sandbox.vm.info()).restore?.mode, "shared");
       }
       assert.notEqual(seen[0], seen[1]);
+      await killedVmmEndsAll(first);
+      assert.equal((await second.run(["echo", "on"])).stdout, "on\n");
       await first.destroy();
       await second.destroy();
       await checkNoVm(host.home);
