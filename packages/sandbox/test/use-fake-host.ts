@@ -23,14 +23,19 @@ export async function fakeHostOptions(
   };
 }
 
+/** Tells `onStep` of each step in the life of this process's sandboxes, until what it gives is called. */
+export function onLifeStep(onStep: (message: LifeStepMessage) => void): () => void {
+  const listener = (message: unknown): void => onStep(message as LifeStepMessage);
+  subscribe("virga:sandbox:step", listener);
+  return () => void unsubscribe("virga:sandbox:step", listener);
+}
+
 /** Opens one on a fake QEMU, and tells `onStep` of each step in the life of its sandboxes until the test ends. */
 export async function useFakeHost(
   t: TestContext,
   place: TestPlace,
   onStep: (message: LifeStepMessage) => void,
 ): Promise<Host & Access> {
-  const listener = (message: unknown): void => onStep(message as LifeStepMessage);
-  subscribe("virga:sandbox:step", listener);
-  t.after(() => unsubscribe("virga:sandbox:step", listener));
+  t.after(onLifeStep(onStep));
   return fakeHost(await fakeHostOptions(place, "qemu"));
 }

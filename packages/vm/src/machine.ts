@@ -4,6 +4,7 @@ import { VirgaError } from "./errors.ts";
 import { explainEnd } from "./explain-end.ts";
 import { destroyedError, explainFailure } from "./explain-failure.ts";
 import type { ExitReason } from "./exit-reason.ts";
+import { explainFullDisk } from "./full-disk.ts";
 import type {
   HypervisorControl,
   HypervisorDriver,
@@ -176,7 +177,7 @@ export class Machine {
         lock.release();
       }
     } catch (error) {
-      throw await explainFailure(this, name, error);
+      throw await explainFullDisk(await explainFailure(this, name, error), layout.directory);
     } finally {
       this.#busy--;
     }

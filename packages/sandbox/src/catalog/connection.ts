@@ -19,12 +19,15 @@ export interface TransactionOptions {
 export class CatalogConnection {
   readonly #path: string;
   #database: DatabaseSync | undefined;
+  /** Of a full disk: others wait until it is closed. */
+  #isAlone = false;
   #idle: NodeJS.Timeout | undefined;
   readonly #statements = new Map<string, StatementSync>();
 
   constructor(path: string) {
     this.#path = path;
     this.#open();
+    if (this.#isAlone) this.close();
   }
 
   /** Does what `body` does as a whole or not at all. Within another one it is a part of that. `body` must not wait for anything. */
@@ -41,7 +44,7 @@ export class CatalogConnection {
       try {
         return this.#transaction(database, body);
       } finally {
-        database.exec("PRAGMA synchronous=NORMAL");
+        if (database.isOpen) database.exec("PRAGMA synchronous=NORMAL");
       }
     });
   }
@@ -60,7 +63,7 @@ export class CatalogConnection {
         return result;
       } catch (error) {
         // A full disk or a damaged file ends it by itself.
-        if (database.isTransaction) database.exec("ROLLBACK");
+        if (database.isOpen && database.isTransaction) database.exec("ROLLBACK");
         throw error;
       }
     });
@@ -90,7 +93,11 @@ export class CatalogConnection {
   }
 
   #open(): DatabaseSync {
-    this.#database ??= openDatabase(this.#path);
+    if (this.#database === undefined) {
+      const { database, isAlone } = openDatabase(this.#path);
+      this.#database = database;
+      this.#isAlone = isAlone;
+    }
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.close(), IDLE_MS).unref();
     return this.#database;
@@ -113,6 +120,9 @@ export class CatalogConnection {
       return body();
     } catch (error) {
       throw explainDatabaseError(error, this.#path);
+    } finally {
+      // Another user in this process would wait for it and stop the event loop, on which this one's closing waits.
+      if (this.#isAlone && this.#database?.isTransaction === false) this.close();
     }
   }
 }

@@ -13,20 +13,27 @@ const BUSY_MS = 10_000;
 /** What SQLite puts beside a database. */
 const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
 
+/** An open catalogue. */
+export interface OpenDatabase {
+  readonly database: DatabaseSync;
+  /** Whether nobody else, not even in this process, can use it until it is closed. */
+  readonly isAlone: boolean;
+}
+
 /**
  * Opens the catalogue's database, made first if there is none, and brings it to this version's schema. `UNSUPPORTED` for one of a later version,
  * `IO_ERROR` for a damaged one, or where it cannot be opened.
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string): OpenDatabase {
   try {
     if (!existsSync(path)) make(path);
-    return open(path, "normal");
+    return { database: open(path, "normal"), isAlone: false };
   } catch (error) {
     if (!isFull(error, path)) throw explainDatabaseError(error, path);
   }
   // The index of the log needs a file of its own, for which a full disk has no room. Alone, SQLite keeps it in memory: what is to be destroyed can still be found.
   try {
-    return open(path, "alone");
+    return { database: open(path, "alone"), isAlone: true };
   } catch (error) {
     throw explainDatabaseError(error, path);
   }
