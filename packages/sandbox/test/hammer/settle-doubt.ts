@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Sandbox } from "@virga/sandbox";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Sandbox, recoverHome } from "@virga/sandbox";
 import { hammerGuests } from "./hammer-host.ts";
 import { askOwn } from "./worker.ts";
 import type { HammerWorker } from "./worker.ts";
@@ -14,6 +15,7 @@ export async function settleDoubt(worker: HammerWorker): Promise<void> {
   if (doubt !== null) {
     const { operation, subject, token } = doubt;
     worker.tell(`was killed in ${operation} ${subject}`);
+    if (!operation.startsWith("shared")) await untilSettled(worker, subject);
     const row = host.catalog.sandboxes.list().find(({ id, name }) => [id, name].includes(subject));
     const hasSnapshot = host.catalog.snapshots.list().some(({ name }) => name === subject);
     switch (operation) {
@@ -64,4 +66,22 @@ export async function settleDoubt(worker: HammerWorker): Promise<void> {
   const kept = host.catalog.snapshots.list();
   for (const name of Object.keys(snapshots))
     assert.equal(kept.find((one) => one.name === name)?.phase, "ready", name);
+}
+
+/** Another process may be at work on what is left of the sandbox or the snapshot: then recovery here leaves that to it. */
+async function untilSettled({ host }: HammerWorker, subject: string): Promise<void> {
+  const { sandboxes, snapshots } = host.catalog;
+  for (;;) {
+    await recoverHome(host.home);
+    const rows = sandboxes.list();
+    const row = rows.find(({ id, name }) => [id, name].includes(subject));
+    const mine = rows.filter(
+      ({ id, parent }) => row !== undefined && [id, parent].includes(row.id),
+    );
+    const isLeft =
+      mine.some(({ intent, owner }) => intent !== null || owner !== null) ||
+      snapshots.list().some(({ name, phase }) => name === subject && phase !== "ready");
+    if (!isLeft) return;
+    await sleep(20);
+  }
 }
