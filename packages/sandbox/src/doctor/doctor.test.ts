@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { mountsMissing, usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
@@ -11,7 +11,10 @@ import { doctor } from "./doctor.ts";
 import { hostChecks } from "./host-checks.ts";
 import { kvmChecks } from "./kvm-checks.ts";
 import { leftoverChecks } from "./leftover-checks.ts";
+import { reflinkCheck } from "./reflink-check.ts";
 import { setupChecks } from "./setup-checks.ts";
+
+const everyCheck = [...setupChecks, ...leftoverChecks, ...hostChecks, reflinkCheck, ...kvmChecks];
 
 const usable = {
   name: "qemu",
@@ -48,9 +51,7 @@ async function useMachine(
 }
 
 async function check(name: string, context: DoctorContext) {
-  const definition = [...setupChecks, ...leftoverChecks, ...hostChecks, ...kvmChecks].find(
-    (each) => each.name === name,
-  );
+  const definition = everyCheck.find((each) => each.name === name);
   assert.ok(definition, name);
   return definition.run(context);
 }
@@ -103,10 +104,7 @@ test("a check that breaks counts as failed and says why", async () => {
 
 test("this machine can be looked at, and every failed check tells what to do", async () => {
   const { checks } = await doctor({ probe });
-  assert.equal(
-    checks.length,
-    setupChecks.length + leftoverChecks.length + hostChecks.length + kvmChecks.length,
-  );
+  assert.equal(checks.length, everyCheck.length);
   assert.equal(new Set(checks.map(({ name }) => name)).size, checks.length);
   for (const { name, ok, detail, fix } of checks) {
     assert.notEqual(detail, "", name);
@@ -230,3 +228,22 @@ test("namespaces are tried, with a user namespace for who is not root", async (t
   assert.match(root.detail, /Operation not permitted$/);
   assert.equal((await check("namespaces", { ...context, uid: 1000 })).ok, true);
 });
+
+test(
+  "copies that cannot share blocks are told, by a look that leaves nothing",
+  { skip: mountsMissing() },
+  async (t) => {
+    const context = await useMachine(t);
+    execFileSync("mount", ["-t", "tmpfs", "tmpfs", context.root]);
+    try {
+      const { ok, detail, fix } = await check("reflinks", context);
+      assert.equal(ok, false);
+      // The state directory is not there yet.
+      assert.match(detail, new RegExp(`^the file system of ${context.root} has no reflinks`));
+      assert.match(fix ?? "", /XFS or btrfs/);
+      assert.deepEqual(await readdir(context.root), []);
+    } finally {
+      execFileSync("umount", [context.root]);
+    }
+  },
+);

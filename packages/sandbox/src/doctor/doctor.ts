@@ -6,6 +6,7 @@ import type { Check, CheckDefinition, DoctorContext } from "./check.ts";
 import { hostChecks } from "./host-checks.ts";
 import { kvmChecks } from "./kvm-checks.ts";
 import { leftoverChecks } from "./leftover-checks.ts";
+import { reflinkCheck } from "./reflink-check.ts";
 import { setupChecks } from "./setup-checks.ts";
 
 /** A hypervisor that was looked for. */
@@ -44,7 +45,7 @@ export interface DoctorOptions {
   readonly checks?: readonly CheckDefinition[];
 }
 
-const allChecks = [...setupChecks, ...leftoverChecks, ...hostChecks, ...kvmChecks];
+const allChecks = [...setupChecks, ...leftoverChecks, ...hostChecks, reflinkCheck, ...kvmChecks];
 
 /** Looks at this machine and changes nothing. A check that cannot be carried out counts as failed, with the reason. */
 export async function doctor(options: DoctorOptions): Promise<DoctorReport> {

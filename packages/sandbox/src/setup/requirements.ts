@@ -56,6 +56,7 @@ export const requirements = {
     { name: "depmod", package: "kmod", purpose: "start the lab" },
     { name: "lz4", package: "lz4", purpose: "test the unpacking of kernels" },
     { name: "mke2fs", package: "e2fsprogs", purpose: "make root file systems" },
+    { name: "mkfs.xfs", package: "xfsprogs", purpose: "test copies that share blocks" },
     { name: "nft", package: "nftables", purpose: "test networks" },
     { name: "python3", package: "python3", purpose: "test terminals" },
   ],

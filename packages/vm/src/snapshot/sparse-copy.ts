@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { constants, copyFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { VirgaError, abortedError, errnoOf, errorText, isVirgaError } from "../errors.ts";
 import { openPlainFile } from "../open-plain-file.ts";
+import { reflink } from "./reflink.ts";
 
 /** Options of {@link copySparse}. */
 export interface SparseCopyOptions {
@@ -11,9 +12,6 @@ export interface SparseCopyOptions {
   /** Permissions of the destination. Default 0600. */
   readonly mode?: number;
 }
-
-/** What the file system answers when it cannot share blocks between these two files. */
-const NO_REFLINK = new Set(["ENOTSUP", "EOPNOTSUPP", "EXDEV", "EINVAL", "ENOTTY", "ENOSYS"]);
 
 const MAX_COMPLAINT_BYTES = 4096;
 
@@ -68,21 +66,6 @@ async function undoUnless(destination: string, step: () => Promise<void>): Promi
     await step();
   } catch (error) {
     await rm(destination, { force: true });
-    throw error;
-  }
-}
-
-async function reflink(source: FileHandle, destination: string): Promise<boolean> {
-  try {
-    // Never without _FORCE: Node's fallback is a dense copy, which allocates every hole.
-    await copyFile(
-      `/proc/self/fd/${source.fd}`,
-      destination,
-      constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL,
-    );
-    return true;
-  } catch (error) {
-    if (NO_REFLINK.has(errnoOf(error) ?? "")) return false;
     throw error;
   }
 }

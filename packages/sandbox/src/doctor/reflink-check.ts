@@ -1,0 +1,30 @@
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { canReflink, errnoOf } from "@virga/vm";
+import type { CheckDefinition } from "./check.ts";
+
+/** Whether copies share blocks where the state is: what a snapshot and a fork cost hangs on it. */
+export const reflinkCheck: CheckDefinition = {
+  name: "reflinks",
+  essential: false,
+  run: async ({ home }) => {
+    const place = await nearest(home.state);
+    if (await canReflink(place)) return { ok: true, detail: `copies in ${place} share blocks` };
+    return {
+      ok: false,
+      detail: `the file system of ${place} has no reflinks: disks and memory are copied, which takes room, and time while a sandbox is snapshotted or forked`,
+      fix: "Put the state directory on XFS or btrfs, by VIRGA_HOME",
+    };
+  },
+};
+
+/** The directory, or the next one above that is there: it is made when first used. */
+async function nearest(directory: string): Promise<string> {
+  try {
+    await stat(directory);
+    return directory;
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" || dirname(directory) === directory) throw error;
+    return nearest(dirname(directory));
+  }
+}
