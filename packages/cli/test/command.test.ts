@@ -32,6 +32,20 @@ test("virga --version prints the version and nothing else", () => {
   }
 });
 
+test("a Node that is too old is told which one is needed", () => {
+  const bin = fileURLToPath(new URL("../bin/virga.js", import.meta.url));
+  for (const version of ["20.19.0", "24.14.9"]) {
+    const older = `Object.defineProperty(process,"versions",{value:{...process.versions,node:"${version}"}})`;
+    const argv = ["--import", `data:text/javascript,${older}`, bin, "--version"];
+    const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8" });
+    assert.deepEqual([status, stdout], [125, ""]);
+    assert.match(
+      stderr,
+      new RegExp(`^virga: Node ${version} is too old: Node 24\\.15 or later is needed; [^\n]*\n$`),
+    );
+  }
+});
+
 test("an unknown command or option is a usage error with a suggestion", () => {
   const command = virga(["doctr"]);
   assert.equal(command.status, 2);
