@@ -226,10 +226,12 @@ describe("agent", { skip: compilerSkip }, () => {
     const directory = mkdtempSync(join(tmpdir(), "virga-agent-"));
     t.after(() => rmSync(directory, { recursive: true }));
     const done = join(directory, "done");
-    const script = `echo $$; yes | head -c 1000000; touch ${done}`;
+    // More than windows, pipes and buffers hold.
+    const script = `echo $$; yes | head -c 10000000; touch ${done}`;
     for (const detach of [true, false]) {
       const child = await client.exec(["sh", "-c", script], { stdin: true, detach });
-      const pid = Number(await once(child.stdout, "data"));
+      const pid = Number.parseInt(String(await once(child.stdout, "data")), 10);
+      child.stdout.pause();
       await child.close();
       while (existsSync(`/proc/${pid}`)) await sleep(1);
       assert.equal(existsSync(done), detach);

@@ -4,6 +4,7 @@
 #include "terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -13,6 +14,7 @@ enum {
   CHUNK = PAYLOAD_MAX - 1,
   TURN_READS = 8,
   ENDS_MS = 5,
+  PIPE_WIDE = 262144,
   /* What a terminal may hold unread; it cannot be asked. */
   TERMINAL_TAIL = 65536,
 };
@@ -158,6 +160,13 @@ int exec_streams_open(struct exec *exec, int in, int out, int err) {
   return 0;
 }
 
+/* A program that writes much shall not have to wait for us after each frame or two. Few do, and the others need not pay for it. */
+static void widen(struct stream *stream) {
+  stream->wide = true;
+  /* A user who has many keeps this one as it is, and so does a terminal. */
+  if (fcntl(stream->source.fd, F_SETPIPE_SZ, PIPE_WIDE) < 0) return;
+}
+
 /* Reads at most `room` bytes to `bytes`; 0 when there is nothing now or nothing more (then the stream is closed). */
 static size_t take(struct exec *exec, struct stream *stream, uint8_t *bytes, size_t room) {
   if (stream->source.fd < 0 || !stream->ready || room == 0) return 0;
@@ -168,6 +177,7 @@ static size_t take(struct exec *exec, struct stream *stream, uint8_t *bytes, siz
   } while (got < 0 && errno == EINTR);
   if (got > 0) {
     if (exec->tail) stream->tail_left -= (size_t)got;
+    if (!stream->wide && (size_t)got == room && room >= CHUNK) widen(stream);
     ring_add(&exec->ring, stream == &exec->err ? STREAM_ERR : STREAM_OUT, bytes, (size_t)got);
     return (size_t)got;
   }

@@ -31,6 +31,8 @@ struct stream {
   bool ready;
   /* out and err: its EOF is sent. */
   bool ended;
+  /* Its pipe has been widened. */
+  bool wide;
   /* In the exec's tail: how much may still be read. */
   size_t tail_left;
 };
