@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
   lstat,
+  mkdir,
   mkdtemp,
   open,
   readFile,
@@ -14,6 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
+import { mountsMissing } from "@virga/testkit";
 import { isVirgaError } from "../errors.ts";
 import { copySparse } from "./sparse-copy.ts";
 
@@ -61,6 +63,24 @@ test("a file that ends in a hole keeps its size", async () => {
   assert.equal(copy.size, SIZE);
   assert.equal(copy.blocks, 0);
   assert.equal(copy.mode & 0o777, 0o444);
+});
+
+test("a disk without room for the copy is named by its errno, and gets its room back", async (t) => {
+  const why = mountsMissing();
+  if (why !== false) return t.skip(why);
+  const disk = join(root, "disk");
+  await mkdir(disk);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]);
+  try {
+    await assert.rejects(copySparse(source, join(disk, "copy")), (error) => {
+      assert.ok(isVirgaError(error) && error.code === "IO_ERROR");
+      assert.equal(error.details?.["errno"], "ENOSPC");
+      return true;
+    });
+    assert.deepEqual(await readdir(disk), []);
+  } finally {
+    execFileSync("umount", [disk]);
+  }
 });
 
 test("an existing destination is not touched", async () => {

@@ -15,6 +15,12 @@ export interface SparseCopyOptions {
 
 const MAX_COMPLAINT_BYTES = 4096;
 
+/** What cp says of a disk that is full, and its errno: there may be room again once the destination has been removed. */
+const COMPLAINTS = [
+  ["No space left on device", "ENOSPC"],
+  ["Disk quota exceeded", "EDQUOT"],
+] as const;
+
 /**
  * Copies a sparse file to `destination`, which must not exist, without filling its holes: by reflink where the file system can, else by data extents.
  * Tells which. Does not sync. After a failure the destination is gone.
@@ -120,7 +126,8 @@ function copyExtents(
         reject(new Error(`cannot run cp: ${errorText(spawnFailure)}`, { cause: spawnFailure }));
       } else {
         const reason = complaint.trim() || `cp ended with ${endedBy ?? `exit code ${code}`}`;
-        reject(new Error(reason));
+        const errno = COMPLAINTS.find(([words]) => reason.endsWith(words))?.[1];
+        reject(Object.assign(new Error(reason), errno !== undefined && { code: errno }));
       }
     });
   });
