@@ -177,7 +177,10 @@ export class Machine {
         lock.release();
       }
     } catch (error) {
-      throw await explainFullDisk(await explainFailure(this, name, error), layout.directory);
+      const explained = await explainFailure(this, name, error);
+      // A snapshot has said it itself: it also writes elsewhere.
+      if (name === "snapshot") throw explained;
+      throw await explainFullDisk(explained, layout.directory);
     } finally {
       this.#busy--;
     }

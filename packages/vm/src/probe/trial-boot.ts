@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorText } from "../errors.ts";
+import { abortedError, errorText } from "../errors.ts";
 import type { HypervisorDriver } from "../hypervisor/port.ts";
 import type { Logger } from "../logger.ts";
 import { VmManager } from "../vm-manager.ts";
@@ -82,7 +82,7 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
     const bootTimeoutMs = options.bootTimeoutMs ?? bootPatience(performance.now() - begun);
     const waited = sleep(bootTimeoutMs, undefined, { signal: ends }).catch(() => undefined);
     const exit = await Promise.race([vm.exited, waited]);
-    signal?.throwIfAborted();
+    if (signal?.aborted === true) throw abortedError("trying KVM", signal);
     if (exit === undefined)
       return {
         ok: false,
@@ -93,7 +93,7 @@ export async function trialBoot(options: TrialBootOptions): Promise<TrialBoot> {
       return { ok: true, reason: "a trial guest ran" };
     return { ok: false, reason: `a trial guest ended unexpectedly: ${exit.reason}` };
   } catch (error) {
-    signal?.throwIfAborted();
+    if (signal?.aborted === true) throw abortedError("trying KVM", signal);
     if (deadline.aborted)
       return { ok: false, reason: `a guest did not start within ${timeoutMs} ms`, hung: true };
     return { ok: false, reason: errorText(error), inconclusive: true };

@@ -187,6 +187,12 @@ test("a destination must not be a mount", { skip: mountsMissing() }, async (t) =
       message: /a file system is mounted/u,
     });
     await checkDestination(join(mount, "x"));
+    // The parent's own name may be a link that leads there.
+    const linked = `${mount}-link`;
+    await symlink(mount, linked);
+    await mkdir(join(mount, "empty"));
+    t.after(() => rm(linked));
+    await checkDestination(join(linked, "empty"));
   } finally {
     execFileSync("umount", [mount]);
   }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { lstat, readdir, rename, rm } from "node:fs/promises";
+import { lstat, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { VirgaError, abortedError, errnoOf, isVirgaError } from "../errors.ts";
 import { openPlainFile } from "../open-plain-file.ts";
@@ -18,7 +18,7 @@ export async function checkDestination(directory: string): Promise<void> {
     // Of the name itself: nothing can be renamed over a link, not even over one that leads to an empty directory, nor over what is mounted.
     const found = await lstat(directory);
     if (!found.isDirectory()) throw notUsable(directory, "is not a directory");
-    if (found.dev !== (await lstat(dirname(directory))).dev)
+    if (found.dev !== (await stat(dirname(directory))).dev)
       throw notUsable(directory, "is where a file system is mounted");
     entries = await readdir(directory);
   } catch (error) {

@@ -147,6 +147,22 @@ test("a call that finds too many clients is made again until its deadline", asyn
   assert.equal(aborted.code, "ABORTED");
 });
 
+test("a server that refuses and closes before the request is written is asked again too", async (context) => {
+  const { path, client } = await setUp(context);
+  let refusals = 3;
+  const refusal = '{"error":"Too many open connections"}';
+  await serveSocket(context, path, (socket) => {
+    if (refusals-- > 0) {
+      socket.write(`HTTP/1.1 503 Busy\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`);
+      socket.destroySoon();
+    } else {
+      socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
+    }
+  });
+  assert.deepEqual(await client.call("GET", "vm.info", { timeoutMs: 60_000 }), {});
+  assert.ok(refusals < 0);
+});
+
 test("nobody at the socket means that the VMM has ended", async (context) => {
   const { path, client } = await setUp(context);
   const error = await failure(client.call("GET", "vmm.ping", { timeoutMs: 10_000 }));

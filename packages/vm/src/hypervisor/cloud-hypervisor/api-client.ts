@@ -1,6 +1,6 @@
 import type * as NodeHttp from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { VirgaError, abortedError, errnoOf, errorText } from "../../errors.ts";
+import { VirgaError, abortedError, errnoOf, errorText, isVirgaError } from "../../errors.ts";
 import type { CallOptions } from "../port.ts";
 import { apiError } from "./api-error.ts";
 
@@ -96,14 +96,25 @@ interface Exchange {
   readonly bytes: number;
 }
 
-/** Too many clients at once: the server has refused before it read the request, so that it can be sent again. It says so until the deadline at most. */
+/**
+ * Too many clients at once: the server has refused before it read the request, so that it can be sent again. It says so until the deadline at most. It closes
+ * at once, and whoever writes after that is not told why; where the VMM has ended, nobody answers the next time.
+ */
 async function askUntilServed(input: Exchange, options: CallOptions): Promise<Answer> {
   const deadline = performance.now() + options.timeoutMs;
   for (;;) {
-    const answer = await exchange(input, options, deadline - performance.now());
-    if (answer.status !== 503 || !/too many open connections/iu.test(answer.text)) return answer;
-    if (performance.now() + CROWDED_MS >= deadline)
-      throw timeoutError(input.call, options.timeoutMs);
+    const answer = await exchange(input, options, deadline - performance.now()).catch(
+      (error: unknown) => {
+        if (isVirgaError(error) && error.details["errno"] === "EPIPE") return error;
+        throw error;
+      },
+    );
+    const isLate = performance.now() + CROWDED_MS >= deadline;
+    if (isVirgaError(answer)) {
+      if (isLate) throw answer;
+    } else if (answer.status !== 503 || !/too many open connections/iu.test(answer.text)) {
+      return answer;
+    } else if (isLate) throw timeoutError(input.call, options.timeoutMs);
     await sleep(CROWDED_MS, undefined, { signal: options.signal }).catch(() => undefined);
   }
 }
