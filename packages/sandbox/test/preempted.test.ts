@@ -13,6 +13,7 @@ import { fakeHost } from "./fake-host.ts";
 import type { FakeHostOptions } from "./fake-host.ts";
 import type { PreemptedRun } from "./preempted-child.ts";
 import { checkNoVm } from "./test-host.ts";
+import { onLifeStep } from "./use-fake-host.ts";
 
 const child = fileURLToPath(new URL("./preempted-child.ts", import.meta.url));
 
@@ -54,6 +55,23 @@ for (const work of ["cold create", "create"] as const) {
       await checkNoVm(host.home);
     }));
 }
+
+test("a sandbox that was destroyed before its maker had the lock is not made", (t) =>
+  withLeakCheck(t, async (place) => {
+    const given = await options(place, {});
+    const host = await fakeHost(given);
+    const steps: string[] = [];
+    const stop = onLifeStep(({ sandbox, operation, step, phase }) => {
+      if (operation !== "create" || phase !== "start") return;
+      steps.push(step);
+      // As a destroy of another process leaves it that found no lock to wait for.
+      if (step === "directory") host.catalog.sandboxes.delete(sandbox);
+    });
+    const making = Sandbox.create({ host, cold: true, memoryMib: 96, vcpus: 1 });
+    await assert.rejects(making, { code: "VM_DESTROYED" }).finally(stop);
+    assert.deepEqual(steps, ["row", "directory"]);
+    await checkNoVm(host.home);
+  }));
 
 test("a destroy does not wait for who hashes a snapshot of the sandbox", (t) =>
   withLeakCheck(t, async (place) => {

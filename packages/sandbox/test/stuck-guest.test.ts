@@ -4,6 +4,16 @@ import { test } from "node:test";
 import { Sandbox } from "@virga/sandbox";
 import { fakeHypervisor, testProgram, withLeakCheck } from "@virga/testkit";
 import { fakeHost } from "./fake-host.ts";
+import { onLifeStep } from "./use-fake-host.ts";
+
+/** Until an operation has begun to settle what another one left. */
+async function nextSettling(id: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = onLifeStep(({ sandbox, step, phase }) => {
+    if (sandbox === id && step === "settle" && phase === "start") resolve();
+  });
+  await promise.finally(stop);
+}
 
 /** Beyond the limit of any test. */
 const NEVER_MS = 60 * 60_000;
@@ -28,7 +38,23 @@ test("who only looks does not wait for the guest that a dead process left frozen
     const seen = await Sandbox.connect("box", { home, guestTimeoutMs: NEVER_MS });
     assert.equal((await seen.info()).state, "running");
     assert.equal(catalog.sandboxes.get(box.id)?.pendingThaw, "thaw", "left to who uses it");
+    // Who works on it waits for the guest, until an abort or a destroy.
+    const user = await Sandbox.connect("box", { home, guestTimeoutMs: NEVER_MS });
+    const abort = new AbortController();
+    const settling = nextSettling(box.id);
+    const given = assert.rejects(user.pause({ signal: abort.signal }), { code: "ABORTED" });
+    await settling;
+    abort.abort();
+    await given;
+    assert.equal(catalog.sandboxes.get(box.id)?.pendingThaw, "thaw", "still to be done");
     fake.set({});
     await (await Sandbox.connect("box", { home, guestTimeoutMs: NEVER_MS })).pause();
+    await box.resume();
+    fake.set({ deafGuest: true });
+    catalog.sandboxes.update(box.id, { intent: { kind: "pause" }, pendingThaw: "thaw" });
+    const resettling = nextSettling(box.id);
+    const gone = assert.rejects(user.snapshot(), { code: "VM_DESTROYED" });
+    await resettling;
     await box.destroy();
+    await gone;
   }));

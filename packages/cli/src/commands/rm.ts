@@ -34,29 +34,33 @@ export async function rmCommand(names: readonly string[], flags: RmFlags): Promi
   const signal = interruptSignal();
   const removed: { id: string; name: string | null }[] = [];
   let exitCode = 0;
-  for (const name of given) {
-    try {
-      signal.throwIfAborted();
-      const remove = async (sandbox: Sandbox): Promise<void> => {
-        await sandbox.destroy({ signal });
-        removed.push({ id: sandbox.id, name: sandbox.name });
-        if (flags.json !== true) printLine(sandbox.name ?? sandbox.id);
-      };
-      await useSandbox(name, remove, { host });
-    } catch (error) {
-      if (signal.aborted) return interruptExitCode(signal.reason) ?? EXIT.interrupted;
+  try {
+    for (const name of given) {
       try {
-        const id = await destroyUnknown(name, error, { host, signal });
-        removed.push({ id, name: null });
-        if (flags.json !== true) printLine(id);
-      } catch (failure) {
+        signal.throwIfAborted();
+        const remove = async (sandbox: Sandbox): Promise<void> => {
+          await sandbox.destroy({ signal });
+          removed.push({ id: sandbox.id, name: sandbox.name });
+          if (flags.json !== true) printLine(sandbox.name ?? sandbox.id);
+        };
+        await useSandbox(name, remove, { host });
+      } catch (error) {
         if (signal.aborted) return interruptExitCode(signal.reason) ?? EXIT.interrupted;
-        exitCode ||= reportError(failure);
+        try {
+          const id = await destroyUnknown(name, error, { host, signal });
+          removed.push({ id, name: null });
+          if (flags.json !== true) printLine(id);
+        } catch (failure) {
+          if (signal.aborted) return interruptExitCode(signal.reason) ?? EXIT.interrupted;
+          exitCode ||= reportError(failure);
+        }
       }
     }
+    return exitCode;
+  } finally {
+    // What is gone is told of, however it ends.
+    if (flags.json === true) printJson(removed);
   }
-  if (flags.json === true) printJson(removed);
-  return exitCode;
 }
 
 /** Destroys one of which the catalogue knows nothing more, and gives its id; else throws `error`. */

@@ -38,12 +38,27 @@ const READING: readonly string[] = [
 
 type Compression = "gzip" | "zstd" | "xz";
 
-/** Opens a directory, or a tar file that may be compressed by gzip, xz or zstd. `NOT_FOUND`, or `INVALID_ARGUMENT` for anything else. */
-export async function openImageSource(path: string): Promise<ImageSource> {
+/** Whose files belong to root inside. */
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Opens a directory, or a tar file that may be compressed by gzip, xz or zstd. `NOT_FOUND`, or `INVALID_ARGUMENT` for anything else. What a directory has of
+ * the `builder`'s, who is the user of this process by default, is root's in the image.
+ */
+export async function openImageSource(
+  path: string,
+  builder: Owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
+): Promise<ImageSource> {
   try {
     const found = await stat(path);
     if (found.isDirectory()) {
-      return { description: `directory ${path}`, read: (signal) => readDirectory(path, signal) };
+      return {
+        description: `directory ${path}`,
+        read: (signal) => readDirectory(path, builder, signal),
+      };
     }
     if (found.isFile()) {
       const compression = await compressionOf(path);
@@ -64,27 +79,28 @@ export async function openImageSource(path: string): Promise<ImageSource> {
   );
 }
 
+/** Tar with its maps of owners as here-documents, which a shell gives as pipes: what Node makes are sockets, and no path leads to a socket. */
+const MAPPED = `exec tar --owner-map=/dev/fd/3 --group-map=/dev/fd/4 "$@" 3<<uid 4<<gid
++$VIRGA_UID +0
+uid
++$VIRGA_GID +0
+gid
+`;
+
 /** What belongs to the user who builds belongs to root inside; what is on other file systems is left out. */
 async function* readDirectory(
   path: string,
+  { uid, gid }: Owner,
   signal: AbortSignal | undefined,
 ): AsyncIterable<Buffer> {
-  const uid = process.geteuid?.() ?? 0;
-  const mine = uid === 0 ? [] : ["--owner-map=/dev/fd/3", "--group-map=/dev/fd/4"];
-  const tool = spawnTool("tar", [...READING, ...mine, `--directory=${path}`, "."], {
-    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
-    env: { ...process.env, LC_ALL: "C" },
+  const reading = [...READING, `--directory=${path}`, "."];
+  const [program, args] =
+    uid === 0 ? ["tar", reading] : ["/bin/sh", ["-c", MAPPED, "sh", ...reading]];
+  const tool = spawnTool(program, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, LC_ALL: "C", VIRGA_UID: String(uid), VIRGA_GID: String(gid) },
   });
-  for (const [fd, id] of [
-    [3, uid],
-    [4, process.getegid?.() ?? 0],
-  ] as const) {
-    const map = tool.child.stdio[fd] as unknown as NodeJS.WritableStream;
-    // As root it is not read.
-    map.on("error", () => undefined);
-    map.end(`+${id} +0\n`);
-  }
-  yield* outputOf(tool, path, signal);
+  yield* outputOf({ ...tool, program: "tar" }, path, signal);
 }
 
 async function* readFile(

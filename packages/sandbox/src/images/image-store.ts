@@ -122,8 +122,8 @@ export class ImageStore {
   }
 
   /**
-   * Removes a tag, and the image when no other tag points to it; by its digest, an image with all tags. `NOT_FOUND`, and `IN_USE` while a process builds or uses it,
-   * or what `checkRemoval` throws: then nothing is removed.
+   * Removes a tag, and the image when no other tag points to it; by its digest, an image with all tags. `NOT_FOUND`, `IN_USE` while a sandbox uses it, `VM_BUSY`
+   * where a process builds or removes it for ten seconds, or what `checkRemoval` throws: then nothing is removed.
    */
   async remove(name: string): Promise<RemovedImage> {
     for (;;) {

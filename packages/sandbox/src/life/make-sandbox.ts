@@ -101,7 +101,10 @@ export async function makeSandbox(options: MakeSandboxOptions): Promise<MadeSand
     await operation.step("directory", async () => {
       await mkdir(paths.directory, { mode: 0o700 });
       lock = tryLock(paths.lock);
-      if (lock === undefined) throw destroyedError(id, "make the sandbox");
+      // A destroy that came before the lock was there has found nothing to wait for.
+      if (lock === undefined || catalog.sandboxes.get(id)?.phase !== "creating") {
+        throw destroyedError(id, "make the sandbox");
+      }
     });
     const guest = await operation.whole("guest", () => options.makeGuest(operation, signal));
     await operation.step("init", () => {

@@ -9,6 +9,7 @@ import type { SandboxState } from "./sandbox-state.ts";
 import { settleSandbox } from "./settle-sandbox.ts";
 import type { SettledSandbox } from "./settle-sandbox.ts";
 import { watchDestroy } from "./watch-destroy.ts";
+import type { DestroyWatch } from "./watch-destroy.ts";
 
 /** What an operation is, and where it is legal. */
 export interface LifePlan {
@@ -43,9 +44,9 @@ export async function operate<T>(
   const operation = new LifeOperation(id, plan.name, timings);
   const lock = await operation.step("lock", () => lockSandbox(home, id, { signal }));
   try {
-    const settled = await operation.step("settle", () => settleSandbox(tools, id));
-    checkState(settled.row, settled.state, `${plan.name} it`, plan.legal);
+    // From here on: what has to be settled first may wait for a guest that is stuck.
     using watch = watchDestroy(tools, id, `${plan.name} it`, signal);
+    const settled = await settle(tools, operation, plan, watch);
     try {
       return await body({ ...settled, operation, timings, signal: watch.signal });
     } catch (error) {
@@ -60,6 +61,23 @@ export async function operate<T>(
   } finally {
     lock.release();
     options.timings?.addAll(timings);
+  }
+}
+
+async function settle(
+  tools: LifeTools,
+  operation: LifeOperation,
+  plan: LifePlan,
+  watch: DestroyWatch,
+): Promise<SettledSandbox> {
+  try {
+    const settled = await operation.step("settle", () =>
+      settleSandbox(tools, operation.sandbox, watch.signal),
+    );
+    checkState(settled.row, settled.state, `${plan.name} it`, plan.legal);
+    return settled;
+  } catch (error) {
+    throw watch.explain(error);
   }
 }
 

@@ -50,7 +50,10 @@ test("an installation goes on to its end when the process is killed that asked f
     string,
     string,
   ];
-  const install = `: > ${begun}; until [ -e ${go} ]; do sleep 0.02; done; : > ${done}`;
+  // Programs that die when nobody takes what they say, as dpkg does.
+  const says = "/bin/echo words || exit 1; /bin/echo complaint >&2 || exit 1";
+  const waits = `: > ${begun}; until [ -e ${go} ]; do sleep 0.02; done`;
+  const install = `${waits}; ${says}; ${says}; : > ${done}`;
   const { options } = await useApt(t, `case "$*" in *download-only*) ;; *) ${install};; esac`, 1);
   const module = new URL("./packages.ts", import.meta.url).href;
   const program = `const { installPackages } = await import(${JSON.stringify(module)});

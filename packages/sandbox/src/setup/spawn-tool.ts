@@ -9,7 +9,10 @@ export interface SpawnToolOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** What each of its descriptors leads to. Default: pipes for the standard ones. */
   readonly stdio?: readonly ("ignore" | "pipe")[];
-  /** It goes on when this process is killed: for what must not stop half-way. Default false. */
+  /**
+   * It goes on when this process is killed: for what must not stop half-way. Its error output comes with its standard output, and a program that is missing
+   * ends with 127. Default false.
+   */
   readonly outlives?: boolean;
 }
 
@@ -37,7 +40,12 @@ export function spawnTool(
 ): Tool {
   const { cwd, env = process.env, stdio = ["pipe", "pipe", "pipe"], outlives = false } = options;
   const child = outlives
-    ? spawn(program, args, { cwd, env, stdio: [...stdio], detached: true })
+    ? spawn("/bin/sh", ["-c", OUTLIVING, "sh", program, ...args], {
+        cwd,
+        env,
+        stdio: [...stdio],
+        detached: true,
+      })
     : spawn("/bin/sh", ["-c", guarded(stdio.length), "sh", program, ...args], {
         cwd,
         env,
@@ -56,6 +64,11 @@ export function spawnTool(
   };
   return { program, child, kill };
 }
+
+/** What the program says goes on being taken when nobody reads it any more: dpkg, and what it starts, would die of the first word. */
+const OUTLIVING = `exec 4>&1
+code=$({ { "$@" 3>&- 4>&-; echo "$?" >&3; } 2>&1 | /usr/bin/tee --output-error=warn-nopipe /dev/null >&4 3>&- 2>/dev/null; } 3>&1)
+exit "$code"`;
 
 /** The guard's stream is the shell's descriptor `fd`; the program does not get it. */
 function guarded(fd: number): string {
