@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { guestError } from "../test/error-matchers.ts";
 import { bytesOf, readVectors } from "../../../native/protocol/read-vectors.ts";
@@ -8,6 +9,21 @@ import { type GuestInit, initRequest, parsePing, parseStats } from "./operations
 
 const messages = new Map(readVectors("message").map((vector) => [vector.name, vector]));
 const golden = (name: string): Buffer => bytesOf(messages.get(name)?.hex);
+
+test("each operation of the protocol has a golden request", () => {
+  const page = new URL("../../../native/protocol/PROTOCOL.md", import.meta.url);
+  const operations = [...readFileSync(page, "utf8").matchAll(/`\{op: ?"([a-z.]+)"/gu)].map(
+    ([, operation]) => operation,
+  );
+  assert.ok(operations.length > 20, `only ${operations.length} operations were found`);
+  const golden = new Set(
+    [...messages.values()].map(({ value }) => (value as { readonly op?: string } | null)?.op),
+  );
+  assert.deepEqual(
+    operations.filter((operation) => !golden.has(operation)),
+    [],
+  );
+});
 
 test("the golden answer to ping is read", () => {
   assert.deepEqual(parsePing(decodeMessage(golden("response ping"))), {
