@@ -13,7 +13,8 @@ export {
   type DebPackageOptions,
   type UnpackedPackage,
 } from "./setup/deb-package.ts";
-export { BUILT_IN_NAMES, DEBIAN, DEFAULT_IMAGE, findImage, type Image } from "./images/image.ts";
+export { findImage, type Image } from "./images/image.ts";
+export { BUILT_IN_NAMES, DEBIAN, DEFAULT_IMAGE } from "./images/own-images.ts";
 export type { BuildImageOptions, BuiltImage } from "./images/build-image.ts";
 export type { ImageRecord, ImageSettings } from "./images/image-record.ts";
 export type { StoredImage } from "./images/image-directories.ts";

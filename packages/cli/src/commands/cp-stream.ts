@@ -4,7 +4,7 @@ import { VirgaError, virgaCommand } from "@virga/vm";
 import { EXIT } from "../exit-code.ts";
 import { forwardOutput } from "../run/forward-output.ts";
 import { inputError } from "../run/input-error.ts";
-import type { SandboxPath } from "./cp.ts";
+import type { SandboxPath } from "../sandboxes/sandbox-path.ts";
 
 /** How to copy through a stream. */
 export interface StreamCopyOptions {

@@ -7,23 +7,12 @@ import type { JsonFlag } from "../output/print-json.ts";
 import { printError } from "../output/print.ts";
 import { ProgressDisplay } from "../output/progress-display.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
+import { sandboxPath } from "../sandboxes/sandbox-path.ts";
 import { copyFromStream, copyToStream } from "./cp-stream.ts";
 
 /** Options of `virga cp`. */
 export interface CpFlags extends JsonFlag {
   readonly user?: string;
-}
-
-/** A path in a sandbox. */
-export interface SandboxPath {
-  readonly sandbox: string;
-  readonly path: string;
-}
-
-/** Reads `NAME:/PATH`; undefined for a path of this machine. One of this machine's that looks like it is written with `./` before it. */
-export function sandboxPath(text: string): SandboxPath | undefined {
-  const [, sandbox, path] = /^([a-z0-9][a-z0-9-]*):(\/.*)$/su.exec(text) ?? [];
-  return sandbox === undefined || path === undefined ? undefined : { sandbox, path };
 }
 
 /** Standard input or output in place of a path of this machine. */

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { snapshotsInUse } from "@virga/vm";
-import { BUILT_IN_NAMES } from "../images/image.ts";
+import { BUILT_IN_NAMES } from "../images/own-images.ts";
 import { ImageStore } from "../images/image-store.ts";
 import { dropTemplate } from "../templates/drop-templates.ts";
 import { readTemplateParts } from "../templates/template-description.ts";

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { VirgaError } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import type { OnProgress } from "../progress.ts";
-import { BUILT_IN_NAMES } from "./image.ts";
+import { BUILT_IN_NAMES } from "./own-images.ts";
 import { checkImageName } from "./image-name.ts";
 import { IMAGE_FORMAT } from "./image-record.ts";
 import type { ImageSettings } from "./image-record.ts";

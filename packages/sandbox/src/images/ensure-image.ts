@@ -3,7 +3,8 @@ import { openHome } from "../home.ts";
 import type { Home } from "../home.ts";
 import type { OnProgress } from "../progress.ts";
 import type { SetupEvent } from "../setup/setup-options.ts";
-import { DEBIAN, findImage, isStored } from "./image.ts";
+import { findImage, isStored } from "./image.ts";
+import { DEBIAN } from "./own-images.ts";
 import type { Image } from "./image.ts";
 
 /** Whose images, and whom to tell. */

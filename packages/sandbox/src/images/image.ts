@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { VirgaError, abortedError, virgaCommand } from "@virga/vm";
+import { BUILT_IN_NAMES, DEBIAN, DEFAULT_IMAGE } from "./own-images.ts";
 
 /** A read-only root file system and what a command in it starts with. */
 export interface Image {
@@ -25,9 +26,6 @@ const KEEP_POLL_MS = 20;
 /** The PATH that the agent gives a command where nobody says otherwise. */
 export const DEFAULT_GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The image that is used when none is named. */
-export const DEFAULT_IMAGE = "busybox";
-
 const builtin: readonly Image[] = [
   {
     name: DEFAULT_IMAGE,
@@ -41,12 +39,6 @@ const builtin: readonly Image[] = [
     command: ["/bin/sh"],
   },
 ];
-
-/** The image that is made of Debian's packages when it is first asked for. */
-export const DEBIAN = "debian";
-
-/** Names of the images that need not be made. */
-export const BUILT_IN_NAMES: readonly string[] = builtin.map(({ name }) => name);
 
 /**
  * Finds an image by name, digest or the beginning of a digest, in the store `directory`, which need not exist. `NOT_FOUND` names those there are. The store is

@@ -6,7 +6,7 @@ import { makePartial, removePartial } from "../setup/publish.ts";
 import { runTool } from "../setup/run-tool.ts";
 import { buildImage } from "./build-image.ts";
 import { DEBIAN_SETTINGS, debianArguments } from "./debian-recipe.ts";
-import { DEBIAN } from "./image.ts";
+import { DEBIAN } from "./own-images.ts";
 import { ImageStore } from "./image-store.ts";
 import { waitForLock } from "./wait-for-lock.ts";
 

@@ -1,5 +1,5 @@
 import { VirgaError, virgaCommand } from "@virga/vm";
-import { BUILT_IN_NAMES, DEBIAN } from "./image.ts";
+import { BUILT_IN_NAMES, DEBIAN } from "./own-images.ts";
 
 /** The error of an image that is not in the store, which says so of those that the list shows all the same. */
 export function noImageError(name: string): VirgaError {

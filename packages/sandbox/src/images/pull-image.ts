@@ -6,7 +6,7 @@ import type { Logger } from "@virga/vm";
 import { guardProgress } from "../progress.ts";
 import type { OnProgress } from "../progress.ts";
 import type { BuiltImage } from "./build-image.ts";
-import { BUILT_IN_NAMES } from "./image.ts";
+import { BUILT_IN_NAMES } from "./own-images.ts";
 import { checkImageName } from "./image-name.ts";
 import { imagePaths } from "./image-paths.ts";
 import { IMAGE_FORMAT } from "./image-record.ts";

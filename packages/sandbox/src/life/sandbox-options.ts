@@ -2,7 +2,7 @@ import { unknownOptions } from "@virga/guest";
 import { VirgaError, machineLimits } from "@virga/vm";
 import type { HypervisorName, Logger } from "@virga/vm";
 import type { Host } from "../host.ts";
-import { BUILT_IN_NAMES, DEFAULT_IMAGE } from "../images/image.ts";
+import { BUILT_IN_NAMES, DEFAULT_IMAGE } from "../images/own-images.ts";
 import type { NetworkChoice } from "../network/guest-network.ts";
 import type { OnProgress } from "../progress.ts";
 import type { SetupEvent } from "../setup/setup-options.ts";

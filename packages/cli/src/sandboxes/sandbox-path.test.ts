@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sandboxPath } from "./cp.ts";
+import { sandboxPath } from "./sandbox-path.ts";
 
 test("a path in a sandbox is a name, a colon and an absolute path", () => {
   assert.deepEqual(sandboxPath("web:/srv/a:b"), { sandbox: "web", path: "/srv/a:b" });
