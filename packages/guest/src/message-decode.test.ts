@@ -8,7 +8,7 @@ import { decodeMessage } from "./message-decode.ts";
 import { encodeMessage } from "./message-encode.ts";
 import type { MessageMap, MessageValue } from "./message.ts";
 
-/** The form in which readVectors state values. */
+/** The form in which vectors state values. */
 function plain(value: MessageValue): unknown {
   if (value instanceof Uint8Array) return { $bin: Buffer.from(value).toString("hex") };
   if (value instanceof Map) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Host } from "@virga/sandbox";
 import { Sandbox } from "@virga/sandbox";
+import { silentLogger } from "@virga/vm";
 import { ImageStore } from "../src/images/image-store.ts";
 import type { SandboxOptions } from "../src/life/sandbox-options.ts";
 import { buildText, digestOf } from "./image-stores.ts";
@@ -21,8 +22,7 @@ async function problemsOf(host: Host, options: SandboxOptions): Promise<unknown>
 test("what is wrong by itself or contradicts the snapshot is told at once, and its image by any name is its image", async (t) => {
   const { home, catalog } = await testState(t);
   const manager = { recoverVm: async () => undefined };
-  const logger = { debug() {}, info() {}, warn() {}, error() {} };
-  const host = { home, catalog, manager, logger } as unknown as Host;
+  const host = { home, catalog, manager, logger: silentLogger } as unknown as Host;
   const store = new ImageStore({ directory: home.images });
   const [digest, other] = [digestOf("image"), digestOf("other")];
   for (const name of ["tools", "same"])

@@ -56,7 +56,7 @@ testOnFakes("a trial guest that hangs is no working accelerator", {}, async ({ f
 /** Runs a trial boot that does not end by itself. */
 const trial = `
 import { cloudHypervisorDriver, qemuDriver, silentLogger } from "@virga/vm";
-import { bootPatience, trialBoot } from ${JSON.stringify(new URL("../src/probe/trial-boot.ts", import.meta.url).href)};
+import { trialBoot } from ${JSON.stringify(new URL("../src/probe/trial-boot.ts", import.meta.url).href)};
 const [name, binary, launcher, kernel] = process.argv.slice(1);
 const driver = name === "qemu" ? qemuDriver() : cloudHypervisorDriver;
 await trialBoot({ driver, binary, launcher, kernel, timeoutMs: 600_000, logger: silentLogger });
