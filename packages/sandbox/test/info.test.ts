@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { Sandbox } from "@virga/sandbox";
 import type { SandboxInfo } from "@virga/sandbox";
 import { withLeakCheck } from "@virga/testkit";
-import { useFakeHost } from "./use-fake-host.ts";
+import { fakeHost } from "./fake-host.ts";
+import { fakeHostOptions } from "./use-fake-host.ts";
 
 /** What programs may rely on: `virga info --json` prints it as it is. */
 const FIELDS = [
@@ -35,7 +36,7 @@ const STEPS = {
 
 test("info tells all there is to know, and how long the last run of each operation took", (t) =>
   withLeakCheck(t, async (place) => {
-    const host = await useFakeHost(t, place, () => undefined);
+    const host = await fakeHost(await fakeHostOptions(place, "qemu"));
     await using box = await Sandbox.create({
       host,
       cold: true,

@@ -7,13 +7,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Sandbox } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
-import { fakeHypervisor, testProgram, withLeakCheck } from "@virga/testkit";
-import type { TestPlace } from "@virga/testkit";
+import { fakeHypervisor, withLeakCheck } from "@virga/testkit";
 import { fakeHost } from "./fake-host.ts";
-import type { FakeHostOptions } from "./fake-host.ts";
 import type { PreemptedRun } from "./preempted-child.ts";
 import { checkNoVm } from "./test-host.ts";
-import { onLifeStep } from "./use-fake-host.ts";
+import { fakeHostOptions, onLifeStep } from "./use-fake-host.ts";
 
 const child = fileURLToPath(new URL("./preempted-child.ts", import.meta.url));
 
@@ -22,17 +20,6 @@ function begin(run: PreemptedRun): AsyncIterator<string> {
   const flags = ["--conditions=virga-source", child, JSON.stringify(run)];
   const { stdout } = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
   return createInterface({ input: stdout })[Symbol.asyncIterator]();
-}
-
-async function options(place: TestPlace, behaviour: { readonly deafGuest?: boolean }) {
-  const fake = fakeHypervisor({ name: "qemu", directory: place.scratch, behaviour });
-  const host: FakeHostOptions = {
-    directory: `${place.scratch}/home`,
-    hypervisor: "qemu",
-    binary: fake.binary,
-    launcher: await testProgram("launcher"),
-  };
-  return host;
 }
 
 /** Whether a hypervisor of that home has been started. */
@@ -45,7 +32,9 @@ async function hasVm({ home }: Pick<Host, "home">): Promise<boolean> {
 for (const work of ["cold create", "create"] as const) {
   test(`a destroy does not wait for who makes the sandbox: ${work} of a guest that never answers`, (t) =>
     withLeakCheck(t, async (place) => {
-      const given = await options(place, { deafGuest: true });
+      const behaviour = { deafGuest: true };
+      const fake = fakeHypervisor({ name: "qemu", directory: place.scratch, behaviour });
+      const given = await fakeHostOptions(place, "qemu", fake);
       const host = await fakeHost(given);
       const lines = begin({ work, host: given });
       while (!(await hasVm(host))) await sleep(5);
@@ -58,7 +47,7 @@ for (const work of ["cold create", "create"] as const) {
 
 test("a sandbox that was destroyed before its maker had the lock is not made", (t) =>
   withLeakCheck(t, async (place) => {
-    const given = await options(place, {});
+    const given = await fakeHostOptions(place, "qemu");
     const host = await fakeHost(given);
     const steps: string[] = [];
     const stop = onLifeStep(({ sandbox, operation, step, phase }) => {
@@ -75,7 +64,7 @@ test("a sandbox that was destroyed before its maker had the lock is not made", (
 
 test("a destroy does not wait for who hashes a snapshot of the sandbox", (t) =>
   withLeakCheck(t, async (place) => {
-    const given = await options(place, {});
+    const given = await fakeHostOptions(place, "qemu");
     const host = await fakeHost(given);
     const box = await Sandbox.create({ host, cold: true, name: "box", memoryMib: 96, vcpus: 1 });
     const lines = begin({ work: "snapshot", host: given });

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
 import { Sandbox } from "@virga/sandbox";
-import { fakeHypervisor, testProgram, withLeakCheck } from "@virga/testkit";
+import { fakeHypervisor, withLeakCheck } from "@virga/testkit";
 import { fakeHost } from "./fake-host.ts";
-import { onLifeStep } from "./use-fake-host.ts";
+import { fakeHostOptions, onLifeStep } from "./use-fake-host.ts";
 
 /** Until an operation has begun to settle what another one left. */
 async function nextSettling(id: string): Promise<void> {
@@ -21,10 +20,7 @@ const NEVER_MS = 60 * 60_000;
 test("who only looks does not wait for the guest that a dead process left frozen", (t) =>
   withLeakCheck(t, async (place) => {
     const fake = fakeHypervisor({ name: "qemu", directory: place.scratch });
-    const { binary } = fake;
-    const directory = join(place.scratch, "home");
-    const launcher = await testProgram("launcher");
-    const host = await fakeHost({ directory, hypervisor: "qemu", binary, launcher });
+    const host = await fakeHost(await fakeHostOptions(place, "qemu", fake));
     const { home, catalog } = host;
     const options = { host, cold: true, memoryMib: 96, vcpus: 1 };
     const box = await Sandbox.create({ ...options, name: "box" });

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { fakeHypervisor, testProgram, withLeakCheck } from "@virga/testkit";
+import { fakeHypervisor, withLeakCheck } from "@virga/testkit";
 import { fakeHost } from "./fake-host.ts";
 import { checkNoVm } from "./test-host.ts";
+import { fakeHostOptions } from "./use-fake-host.ts";
 
 const PROCESSES = 4;
 const CALLERS_EACH = 5;
@@ -16,12 +16,7 @@ const child = fileURLToPath(new URL("./template-once-child.ts", import.meta.url)
 test("twenty callers in four processes ask for one template at the same time: it is made once", (t) =>
   withLeakCheck(t, async (place) => {
     const fake = fakeHypervisor({ name: "qemu", directory: place.scratch });
-    const options = {
-      directory: join(place.scratch, "home"),
-      hypervisor: "qemu",
-      binary: fake.binary,
-      launcher: await testProgram("launcher"),
-    } as const;
+    const options = await fakeHostOptions(place, "qemu", fake);
     const host = await fakeHost(options);
     const programs = await Promise.all(
       Array.from({ length: PROCESSES }, async () => {

@@ -14,11 +14,12 @@ import type { FakeHostOptions } from "./fake-host.ts";
 export async function fakeHostOptions(
   place: TestPlace,
   hypervisor: HypervisorName,
+  fake = fakeHypervisor({ name: hypervisor, directory: place.scratch }),
 ): Promise<FakeHostOptions> {
   return {
     directory: join(place.scratch, "home"),
     hypervisor,
-    binary: fakeHypervisor({ name: hypervisor, directory: place.scratch }).binary,
+    binary: fake.binary,
     launcher: await testProgram("launcher"),
   };
 }

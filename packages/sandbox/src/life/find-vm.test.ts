@@ -11,8 +11,7 @@ import { findVm } from "./find-vm.ts";
 test("a VM is asked once what it does when it is taken up, and anew when it is looked for again", (t) =>
   withLeakCheck(t, async (place) => {
     const fake = fakeHypervisor({ name: "qemu", directory: place.scratch });
-    const options = await fakeHostOptions(place, "qemu");
-    const host = await fakeHost({ ...options, binary: fake.binary });
+    const host = await fakeHost(await fakeHostOptions(place, "qemu", fake));
     await using box = await Sandbox.create({ host, cold: true, memoryMib: 96, vcpus: 1 });
     const asked = (): number =>
       fake.calls().filter(({ call, phase }) => call === "query-status" && phase === "start").length;
