@@ -2,6 +2,7 @@ import { stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { VirgaError, errnoOf, isVirgaError } from "./errors.ts";
 import type { VirgaErrorCode } from "./errors.ts";
+import { nearestExisting } from "./nearest-existing.ts";
 
 /** Less than this is no room: a record alone takes some pages. */
 const ROOM_BYTES = 64 * 1024;
@@ -53,21 +54,15 @@ async function isElsewhere(directory: string, other: string): Promise<boolean> {
 
 /** The file system that a path lies on, or will. */
 async function deviceOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).dev;
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT" || path === dirname(path)) throw error;
-    return deviceOf(dirname(path));
-  }
+  return (await stat(await nearestExisting(path))).dev;
 }
 
 async function isFull(directory: string): Promise<boolean> {
   try {
-    const { bavail, bsize, files, ffree } = await statfs(directory);
+    const { bavail, bsize, files, ffree } = await statfs(await nearestExisting(directory));
     // Some file systems count no inodes.
     return bavail * bsize < ROOM_BYTES || (files > 0 && ffree === 0);
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT" || directory === dirname(directory)) return false;
-    return isFull(dirname(directory));
+  } catch {
+    return false;
   }
 }

@@ -49,6 +49,7 @@ export type { VmSummary } from "./read-vm.ts";
 export { readTail } from "./read-tail.ts";
 export type { FileTail } from "./read-tail.ts";
 export type { RecoveryOutcome } from "./recover-directory.ts";
+export { nearestExisting } from "./nearest-existing.ts";
 export { canReflink } from "./snapshot/reflink.ts";
 export { copySparse } from "./snapshot/sparse-copy.ts";
 export type { SparseCopyOptions } from "./snapshot/sparse-copy.ts";

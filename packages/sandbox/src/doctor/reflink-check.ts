@@ -1,6 +1,4 @@
-import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
-import { canReflink, errnoOf } from "@virga/vm";
+import { canReflink, nearestExisting } from "@virga/vm";
 import type { CheckDefinition } from "./check.ts";
 
 /** Whether copies share blocks where the state is: what a snapshot and a fork cost hangs on it. */
@@ -8,7 +6,8 @@ export const reflinkCheck: CheckDefinition = {
   name: "reflinks",
   essential: false,
   run: async ({ home }) => {
-    const place = await nearest(home.state);
+    // It is made when first used.
+    const place = await nearestExisting(home.state);
     if (await canReflink(place)) return { ok: true, detail: `copies in ${place} share blocks` };
     return {
       ok: false,
@@ -17,14 +16,3 @@ export const reflinkCheck: CheckDefinition = {
     };
   },
 };
-
-/** The directory, or the next one above that is there: it is made when first used. */
-async function nearest(directory: string): Promise<string> {
-  try {
-    await stat(directory);
-    return directory;
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT" || dirname(directory) === directory) throw error;
-    return nearest(dirname(directory));
-  }
-}
