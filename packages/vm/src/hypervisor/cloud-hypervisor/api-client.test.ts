@@ -89,6 +89,16 @@ test("calls one after the other share a connection", async (context) => {
   assert.equal(connections, 1);
 });
 
+test("a call that takes longer than a connection is kept has its answer", async (context) => {
+  const { path, client } = await setUp(context);
+  await serveApi(context, path, (_call, response) => {
+    setTimeout(() => response.end('{"state":"Running"}'), 1_200);
+  });
+  assert.deepEqual(await client.call("GET", "vm.info", { timeoutMs: 60_000 }), {
+    state: "Running",
+  });
+});
+
 test("a connection that nobody uses is given back, and the next call makes another", async (context) => {
   const { path, client } = await setUp(context);
   const closed: Promise<unknown>[] = [];

@@ -9,7 +9,7 @@ export const MAX_REQUEST_BYTES = 51_200;
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** So long after the last call a connection is kept for the next one. The server's ten are for all processes that use the VM. */
+/** So long after a call its connection is kept for the next one. The server's ten are for all processes that use the VM. */
 const KEPT_MS = 500;
 
 /** So long after a refusal for too many connections the call is made again. */
@@ -35,12 +35,6 @@ export interface ApiClient {
  */
 export function createApiClient(socketPath: string): ApiClient {
   let agent: NodeHttp.Agent | undefined;
-  let calls = 0;
-  let leaving: NodeJS.Timeout | undefined;
-  const close = (): void => {
-    clearTimeout(leaving);
-    agent?.destroy();
-  };
   return {
     async call(method, call, options) {
       const body = options.body === undefined ? "" : JSON.stringify(options.body);
@@ -52,20 +46,20 @@ export function createApiClient(socketPath: string): ApiClient {
           { details: { call, bytes, maximum: MAX_REQUEST_BYTES } },
         );
       }
-      clearTimeout(leaving);
-      calls++;
-      try {
-        const http = await loadHttp();
-        agent ??= new http.Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 1 });
-        const request = { http, agent, socketPath, method, call, body, bytes };
-        const { status, text } = await askUntilServed(request, options);
-        if (status < 200 || status > 299) throw apiError({ call, status, body: text });
-        return parseAnswer(call, text);
-      } finally {
-        if (--calls === 0) leaving = setTimeout(close, KEPT_MS).unref();
-      }
+      const http = await loadHttp();
+      // It ends a connection after that time only while nobody uses it.
+      agent ??= new http.Agent({
+        keepAlive: true,
+        maxSockets: 2,
+        maxFreeSockets: 1,
+        timeout: KEPT_MS,
+      });
+      const request = { http, agent, socketPath, method, call, body, bytes };
+      const { status, text } = await askUntilServed(request, options);
+      if (status < 200 || status > 299) throw apiError({ call, status, body: text });
+      return parseAnswer(call, text);
     },
-    close,
+    close: () => agent?.destroy(),
   };
 }
 
