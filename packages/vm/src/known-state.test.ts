@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import test from "node:test";
 import type { TestContext } from "node:test";
 import { useTemporaryDirectory } from "@virga/testkit";
 import type { VmmState } from "./hypervisor/port.ts";
 import { KnownState } from "./known-state.ts";
 import { silentLogger } from "./logger.ts";
+import { recordPath } from "./directory.ts";
 import { readRecord, recordPaused } from "./record.ts";
 import type { VmRecord } from "./record.ts";
 
 /** A VM that runs, as its record says, and a VMM that answers what the test puts there: a state, or an error. */
 async function runningVm(t: TestContext) {
   const directory = await useTemporaryDirectory(t);
-  const recordPath = join(directory, "vm.json");
+  const path = recordPath(directory);
   const write = (uuid: string): Promise<void> =>
     writeFile(
-      recordPath,
+      path,
       JSON.stringify({
         format: 1,
         id: "a",
@@ -29,7 +29,7 @@ async function runningVm(t: TestContext) {
       }),
     );
   const recorded = async (): Promise<VmRecord> => {
-    const record = await readRecord(recordPath);
+    const record = await readRecord(path);
     assert.ok(record);
     return record;
   };
@@ -38,7 +38,6 @@ async function runningVm(t: TestContext) {
   const known = new KnownState({
     record: await recorded(),
     state: "running",
-    recordPath,
     directory,
     control: {
       info: async () => {

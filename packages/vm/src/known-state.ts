@@ -1,3 +1,4 @@
+import { recordPath } from "./directory.ts";
 import type { HypervisorControl, VmmState } from "./hypervisor/port.ts";
 import type { Logger } from "./logger.ts";
 import { RecordReader, recordPaused } from "./record.ts";
@@ -12,9 +13,7 @@ const FIND_OUT_MS = 1_000;
 export interface KnownStateParts {
   readonly record: VmRecord;
   readonly state: VmState;
-  /** Where the record lies. */
-  readonly recordPath: string;
-  /** The VM's directory. */
+  /** The VM's directory, where its record lies. */
   readonly directory: string;
   readonly control: Pick<HypervisorControl, "info">;
   readonly logger: Logger;
@@ -38,7 +37,7 @@ export class KnownState {
     this.record = parts.record;
     this.#current = parts.state;
     this.#parts = parts;
-    this.#reader = new RecordReader(parts.recordPath);
+    this.#reader = new RecordReader(recordPath(parts.directory));
   }
 
   get current(): VmState {

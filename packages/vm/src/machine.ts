@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { VirgaError } from "./errors.ts";
 import { explainEnd } from "./explain-end.ts";
@@ -70,7 +69,6 @@ export class Machine {
     this.#known = new KnownState({
       record: parts.record,
       state,
-      recordPath: layout.record,
       directory: layout.directory,
       control: parts.control,
       logger: parts.logger,
@@ -80,8 +78,6 @@ export class Machine {
     this.exited = this.process.exited.then((exit) => this.#onExit(exit));
     const end = new AbortController();
     this.ended = end.signal;
-    // Everything that connects to the guest listens.
-    setMaxListeners(0, this.ended);
     void this.exited.then(() => end.abort());
     if (state !== "failed")
       this.#stopWatching = this.driver.watchGuest(this.context, (reason) =>

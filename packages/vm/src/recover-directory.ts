@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { foreignEntries, vmLayout } from "./directory.ts";
+import { DEFAULT_SOCKET_NAME, foreignEntries, vmLayout } from "./directory.ts";
 import { errnoOf, isVirgaError } from "./errors.ts";
 import { removeDirectory } from "./destroy-vm.ts";
 import { removeIntents } from "./intent.ts";
@@ -25,7 +25,7 @@ export async function recoverDirectory(
   directory: string,
   logger: Logger,
 ): Promise<RecoveryOutcome> {
-  const layout = vmLayout(directory, "api.sock", true);
+  const layout = vmLayout(directory, DEFAULT_SOCKET_NAME, true);
   let record: VmRecord | undefined;
   if ((await foreignEntries(directory)).length > 0) return "foreign";
   const lock = tryLock(layout.lock);

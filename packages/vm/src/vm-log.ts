@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stat } from "node:fs/promises";
 import { VirgaError, errnoOf, errorText } from "./errors.ts";
-import { vmLayout } from "./directory.ts";
+import { DEFAULT_SOCKET_NAME, vmLayout } from "./directory.ts";
 import { openPlainFile } from "./open-plain-file.ts";
 import { outputStart } from "./output-file.ts";
 
@@ -29,7 +29,7 @@ export async function* readVmLog(
   options: VmLogOptions = {},
 ): AsyncGenerator<Buffer> {
   const { follow = false, lastBytes = Number.POSITIVE_INFINITY, signal } = options;
-  const { host } = vmLayout(directory, "api.sock", false);
+  const { host } = vmLayout(directory, DEFAULT_SOCKET_NAME, false);
   const path = name === "console" ? host.console : host.log;
   const file = await openLog(path);
   if (file === undefined) return;

@@ -126,20 +126,14 @@ export class Vm implements AsyncDisposable {
     await machine.clarify();
     checkLegal(machine.id, "connectGuest", machine.state);
     machine.checkAlive("connect to the guest of");
-    // Nobody listens at the socket of a hypervisor that has died, as at that of one whose guest is not ready yet.
-    const stop = new AbortController();
-    const onStop = (): void => stop.abort(options.signal?.reason);
-    const sources = [machine.ended, options.signal].filter((signal) => signal !== undefined);
-    for (const source of sources) source.addEventListener("abort", onStop);
-    if (sources.some(({ aborted }) => aborted)) onStop();
+    const { timeoutMs, signal: given } = options;
+    // Nobody listens at the socket of a hypervisor that has died, as at that of one whose guest is not ready yet. Never that signal itself: all would listen to it.
+    const signal = AbortSignal.any(given === undefined ? [machine.ended] : [machine.ended, given]);
     try {
-      const { timeoutMs } = options;
-      return await machine.driver.connectGuest(machine.context, { timeoutMs, signal: stop.signal });
+      return await machine.driver.connectGuest(machine.context, { timeoutMs, signal });
     } catch (error) {
-      if (options.signal?.aborted !== true) machine.checkAlive("connect to the guest of");
+      if (given?.aborted !== true) machine.checkAlive("connect to the guest of");
       throw error;
-    } finally {
-      for (const source of sources) source.removeEventListener("abort", onStop);
     }
   }
 
