@@ -164,7 +164,7 @@ int exec_streams_open(struct exec *exec, int in, int out, int err) {
 static void widen(struct stream *stream) {
   stream->wide = true;
   /* A user who has many keeps this one as it is, and so does a terminal. */
-  if (fcntl(stream->source.fd, F_SETPIPE_SZ, PIPE_WIDE) < 0) return;
+  (void)fcntl(stream->source.fd, F_SETPIPE_SZ, PIPE_WIDE);
 }
 
 /* Reads at most `room` bytes to `bytes`; 0 when there is nothing now or nothing more (then the stream is closed). */

@@ -12,7 +12,7 @@ import type { UndoStack } from "../undo.ts";
 import { fileLimit } from "./file-limit.ts";
 import { spawnHeld } from "./launcher.ts";
 import type { BindMount } from "./launcher.ts";
-import { stopProcess } from "./stop-process.ts";
+import { killProcess } from "./stop-process.ts";
 import { watchChild } from "./vmm-process.ts";
 import type { VmmProcess } from "./vmm-process.ts";
 import { waitForSocket } from "./wait-for-socket.ts";
@@ -71,9 +71,7 @@ export async function launchVmm(options: VmmLaunchOptions): Promise<LaunchedVmm>
   });
   const process = watchChild(held.child, held.identity);
   options.onSpawned(process);
-  undo.add("stop the hypervisor", () =>
-    stopProcess(process, { shutdownMs: 0, terminateMs: 0, signal: AbortSignal.abort(), logger }),
-  );
+  undo.add("stop the hypervisor", () => killProcess(process, logger));
   await operation.step("record process", () => options.writeDown(process));
   await operation.step("launch", () =>
     held.go(Math.max(1, Math.ceil(deadline - performance.now())), signal),

@@ -60,16 +60,17 @@ export async function stopProcess(vmm: VmmProcess, options: StopOptions): Promis
   );
 }
 
+/** Ends a process at once. Resolves when it is gone. */
+export async function killProcess(process: VmmProcess, logger: Logger): Promise<void> {
+  const signal = AbortSignal.abort();
+  await stopProcess(process, { shutdownMs: 0, terminateMs: 0, signal, logger });
+}
+
 /** Ends a process at once that this process or another one started, unless its pid is another process's by now. Resolves when it is gone. */
 export async function endProcess(identity: ProcessIdentity, logger: Logger): Promise<void> {
   const process = watchProcess(identity);
   try {
-    await stopProcess(process, {
-      shutdownMs: 0,
-      terminateMs: 0,
-      signal: AbortSignal.abort(),
-      logger,
-    });
+    await killProcess(process, logger);
   } finally {
     process.unwatch();
   }
