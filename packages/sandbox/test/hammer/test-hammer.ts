@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import { Sandbox, Snapshots, collectGarbage, recoverHome } from "@virga/sandbox";
 import type { TestPlace } from "@virga/testkit";
-import { seededDraw } from "@virga/testkit";
+import { runKillChild, seededDraw } from "@virga/testkit";
 import { verifySnapshot } from "../../src/snapshots/snapshot-hashes.ts";
 import { snapshotPaths } from "../../src/snapshots/snapshot-paths.ts";
 import { checkNoVm } from "../test-host.ts";
@@ -26,10 +23,7 @@ export interface HammerOptions extends Pick<HammerRun, "host" | "operations"> {
 }
 
 const LAST_LINES = 80;
-const child = fileURLToPath(new URL("./hammer-child.ts", import.meta.url));
-const cache = fileURLToPath(
-  new URL("../../../../node_modules/.cache/hammer-child", import.meta.url),
-);
+const child = new URL("./hammer-child.ts", import.meta.url);
 
 /**
  * Lets processes do one operation after another on one state directory, by lot, and checks that each of them always finds what is its own as it left it, that nothing
@@ -66,21 +60,12 @@ export async function testHammer(
 
 /** All lives of one process; gives how often it was killed. */
 async function live(run: HammerRun, dies: boolean, lines: string[]): Promise<number> {
+  const onOutput = (text: string): void => void lines.push(...text.trim().split("\n"));
   for (let deaths = 0; ; deaths++) {
     const given: HammerRun = { ...run, ...(dies && { dies: deaths }) };
-    const flags = ["--conditions=virga-source", child, JSON.stringify(given)];
-    const { NODE_OPTIONS: _, ...env } = process.env;
-    const program = spawn(process.execPath, flags, {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...env, NODE_COMPILE_CACHE: cache },
-    });
-    let log = "";
-    program.stderr.on("data", (chunk) => (log += String(chunk)));
-    program.stdout.on("data", (chunk) => lines.push(...String(chunk).trim().split("\n")));
-    const [code, signal] = (await once(program, "close")) as [number | null, string | null];
-    if (dies && signal === "SIGKILL") continue;
-    assert.equal(code, 0, `process ${run.index} ended by ${signal ?? code}: ${log}`);
-    return deaths;
+    const wasKilled = await runKillChild(child, given, onOutput);
+    if (!wasKilled) return deaths;
+    assert.ok(dies, `process ${run.index} ended by SIGKILL`);
   }
 }
 
