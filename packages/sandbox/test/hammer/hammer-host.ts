@@ -1,8 +1,8 @@
-import { Host, ensureReady, homePaths, openHome } from "@virga/sandbox";
-import type { SandboxOptions } from "@virga/sandbox";
+import type { Host, SandboxOptions } from "@virga/sandbox";
 import { patientMs } from "@virga/testkit";
 import type { Access } from "../../src/life/access.ts";
 import { fakeHost } from "../fake-host.ts";
+import { testHost } from "../test-host.ts";
 import type { HammerRun } from "./hammer-run.ts";
 
 /** How to talk to the guests of a hammer. */
@@ -17,13 +17,9 @@ export interface HammerGuests {
 
 /** Opens the machine that a hammer works on, with nothing in memory of what was done before. */
 export async function hammerHost({ host }: Pick<HammerRun, "host">): Promise<Host & Access> {
-  if ("fake" in host) return fakeHost(host.fake);
-  const env = { VIRGA_HOME: host.directory };
-  return Host.open({
-    home: await openHome(homePaths({ env, uid: 0, userHome: "/" })),
-    assets: await ensureReady(),
-    guestTimeoutMs: patientMs(240_000),
-  });
+  return "fake" in host
+    ? fakeHost(host.fake)
+    : testHost(host.place, { guestTimeoutMs: patientMs(240_000) });
 }
 
 /** The guests of that machine. */

@@ -1,3 +1,4 @@
+import type { TestPlace } from "@virga/testkit";
 import type { FakeHostOptions } from "../fake-host.ts";
 
 /** What one process of a hammer is to do; it gets it as JSON. */
@@ -6,7 +7,7 @@ export interface HammerRun {
   /** Which of the processes. */
   readonly index: number;
   /** Where it works: on a fake hypervisor, or with real guests on QEMU. */
-  readonly host: { readonly fake: FakeHostOptions } | { readonly directory: string };
+  readonly host: { readonly fake: FakeHostOptions } | { readonly place: TestPlace };
   /** File in which it keeps what it knows, also beyond its own end. */
   readonly model: string;
   /** How many operations all its lives do together. */

@@ -13,7 +13,8 @@ const WORK = {
   suspended: ["run", "resume", "resume", "destroy"],
 } as const;
 
-const AFTER = { pause: "paused", resume: "running", suspend: "suspended" } as const;
+/** The state of a sandbox after these operations. */
+export const AFTER = { pause: "paused", resume: "running", suspend: "suspended" } as const;
 
 /** Does something with what nobody else works on, which therefore must succeed. False where there is nothing to do. */
 export async function useOwn(worker: HammerWorker, lot: Lot): Promise<boolean> {

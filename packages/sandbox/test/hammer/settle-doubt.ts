@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Sandbox, recoverHome } from "@virga/sandbox";
 import { hammerGuests } from "./hammer-host.ts";
+import { AFTER } from "./own-work.ts";
 import { askOwn } from "./worker.ts";
 import type { HammerWorker } from "./worker.ts";
 
@@ -36,8 +37,10 @@ export async function settleDoubt(worker: HammerWorker): Promise<void> {
       case "suspend": {
         const before = sandboxes[subject] ?? assert.fail();
         const { state } = await (await Sandbox.connect(subject, { host })).info();
-        const after = { pause: "paused", resume: "running", suspend: "suspended" }[operation];
-        assert.ok([before.state, after].includes(state), `${operation} ${subject}: ${state}`);
+        assert.ok(
+          [before.state, AFTER[operation]].includes(state),
+          `${operation} ${subject}: ${state}`,
+        );
         sandboxes[subject] = { ...before, state };
         break;
       }
