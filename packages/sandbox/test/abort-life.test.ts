@@ -1,24 +1,22 @@
 import assert from "node:assert/strict";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { withLeakCheck } from "@virga/testkit";
 import { isVirgaError } from "@virga/vm";
 import { isGuestError } from "@virga/guest";
-import type { LifeStepMessage } from "../src/life/life-operation.ts";
 import { doLifeOperation } from "./do-life-operation.ts";
 import { killLifeEverywhere } from "./kill-life.ts";
 import type { CutOff } from "./kill-life.ts";
 import { lifeKillCases } from "./kill-life-cases.ts";
 import { fakeKillSubject } from "./kill-life-subject.ts";
+import { onLifeStep } from "./use-fake-host.ts";
 
 /** By its signal, as Ctrl-C does it: nobody recovers anything afterwards. One that heard it too late comes to its end. */
 const aborted: CutOff = async (host, { operation, at, host: where }) => {
   const abort = new AbortController();
   let events = 0;
-  const onStep = (message: unknown): void => {
-    if ((message as LifeStepMessage).phase === "start" && ++events === at) abort.abort();
-  };
-  subscribe("virga:sandbox:step", onStep);
+  const stop = onLifeStep(({ phase }) => {
+    if (phase === "start" && ++events === at) abort.abort();
+  });
   try {
     await doLifeOperation(host, where, operation, { signal: abort.signal });
   } catch (error) {
@@ -26,7 +24,7 @@ const aborted: CutOff = async (host, { operation, at, host: where }) => {
     const isAbort = (isVirgaError(error) || isGuestError(error)) && error.code === "ABORTED";
     assert.ok(isAbort, `it says that it was given up, and not ${String(error)}`);
   } finally {
-    unsubscribe("virga:sandbox:step", onStep);
+    stop();
   }
   return abort.signal.aborted;
 };
