@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Sandbox, Snapshots, recoverHome } from "@virga/sandbox";
+import { Sandbox, recoverHome } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
 import { askFakeGuest, mountsMissing, useTemporaryDirectory, withLeakCheck } from "@virga/testkit";
 import { isVirgaError } from "@virga/vm";
@@ -10,7 +10,7 @@ import { findVm } from "../src/life/find-vm.ts";
 import { upperPath } from "../src/sandbox-disks.ts";
 import { fakeHost } from "./fake-host.ts";
 import { SmallDisk } from "./small-disk.ts";
-import { checkNoVm } from "./test-host.ts";
+import { checkNoVm, destroyAll } from "./test-host.ts";
 import { fakeHostOptions, onLifeStep } from "./use-fake-host.ts";
 
 const DISK_BYTES = 2 ** 20;
@@ -122,9 +122,7 @@ async function attempt(
   disk.fill();
   await box.destroy();
   disk.clear();
-  for (const { id } of await Sandbox.list({ host }))
-    await (await Sandbox.connect(id, { host })).destroy();
-  for (const { id } of host.catalog.snapshots.list()) await new Snapshots({ home }).remove(id);
+  await destroyAll(host);
   await checkNoVm(home);
   return { steps, error };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Sandbox, Snapshots, collectGarbage, recoverHome } from "@virga/sandbox";
+import { Sandbox, collectGarbage, recoverHome } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
 import { runKillChild } from "@virga/testkit";
 import { agentOf } from "../src/guest/guest-agent.ts";
@@ -11,7 +11,7 @@ import type { LifeKillCase } from "./kill-life-cases.ts";
 import type { LifeKillRun } from "./kill-life-child.ts";
 import { killShape, openKillHost } from "./kill-life-host.ts";
 import type { KillLifeSubject } from "./kill-life-subject.ts";
-import { checkNoVm } from "./test-host.ts";
+import { checkNoVm, destroyAll } from "./test-host.ts";
 
 const child = new URL("./kill-life-child.ts", import.meta.url);
 
@@ -55,7 +55,7 @@ export async function killLifeAt(
     const run: LifeKillRun = { operation, at, events, host: subject.options };
     const wasKilled = await cutOff(host, run);
     await checkState(host, subject, one, wasKilled);
-    await removeThose(host, (name) => name !== "box" && name !== "kept");
+    await destroyAll(host, (name) => name !== "box" && name !== "kept");
     return wasKilled;
   } catch (error) {
     throw new Error(`cut off at event ${at} of ${one.title}: ${String(error)}`, { cause: error });
@@ -147,19 +147,8 @@ async function checkWhole(
   await (isNew ? subject.checkBlank : subject.checkMemory)(sandbox, vm);
 }
 
-async function removeThose(
-  host: TestHost,
-  isMeant: (name: string | null) => boolean,
-): Promise<void> {
-  for (const { id, name } of host.catalog.sandboxes.list()) {
-    if (isMeant(name)) await (await Sandbox.connect(id, { host })).destroy();
-  }
-  const snapshots = new Snapshots({ home: host.home });
-  for (const { id, name } of await snapshots.list()) if (isMeant(name)) await snapshots.remove(id);
-}
-
 /** Removes all sandboxes and snapshots. Fails when there is anything of them after that. */
 export async function removeAll(host: TestHost): Promise<void> {
-  await removeThose(host, () => true);
+  await destroyAll(host);
   await checkNoVm(host.home);
 }

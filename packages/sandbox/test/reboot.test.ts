@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Sandbox, Snapshots, collectGarbage, recoverHome } from "@virga/sandbox";
+import { Sandbox, collectGarbage, recoverHome } from "@virga/sandbox";
 import type { Host } from "@virga/sandbox";
 import { askFakeGuest, withLeakCheck } from "@virga/testkit";
 import { findVm } from "../src/life/find-vm.ts";
@@ -12,7 +12,7 @@ import { thisOwner } from "../src/owners/owner-alive.ts";
 import { snapshotPaths } from "../src/snapshots/snapshot-paths.ts";
 import { fakeHost } from "./fake-host.ts";
 import { identityOf, pretendReboot } from "./pretend-reboot.ts";
-import { checkNoVm } from "./test-host.ts";
+import { checkNoVm, destroyAll } from "./test-host.ts";
 import { fakeHostOptions } from "./use-fake-host.ts";
 
 const LOST = "lost: the host was restarted";
@@ -74,11 +74,7 @@ for (const hypervisor of ["qemu", "cloud-hypervisor"] as const) {
         await recoverHome(home);
         const host = await fakeHost(options);
         await checkAfterReboot(host);
-        for (const { id } of await Sandbox.list({ host })) {
-          await (await Sandbox.connect(id, { host })).destroy();
-        }
-        const snapshots = new Snapshots({ home });
-        for (const { id } of await snapshots.list()) await snapshots.remove(id);
+        await destroyAll(host);
         await checkNoVm(home);
         assert.deepEqual([stranger.exitCode, stranger.signalCode], [null, null], "it lives");
       } finally {

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { patientMs } from "@virga/testkit";
 import type { TestPlace } from "@virga/testkit";
-import { Host, ensureReady, homePaths, openHome } from "@virga/sandbox";
+import { Host, Sandbox, Snapshots, ensureReady, homePaths, openHome } from "@virga/sandbox";
 import type { Home, HostOptions } from "@virga/sandbox";
 import { Catalog } from "../src/catalog/catalog.ts";
 
@@ -23,6 +23,18 @@ export async function testHost(place: TestPlace, options: HostOptions = {}): Pro
     guestTimeoutMs: patientMs(120_000),
     ...options,
   });
+}
+
+/** Destroys the sandboxes and removes the snapshots whose names are meant. Default: all. */
+export async function destroyAll(
+  host: Host,
+  isMeant: (name: string | null) => boolean = () => true,
+): Promise<void> {
+  for (const { id, name } of host.catalog.sandboxes.list()) {
+    if (isMeant(name)) await (await Sandbox.connect(id, { host })).destroy();
+  }
+  const snapshots = new Snapshots({ home: host.home });
+  for (const { id, name } of await snapshots.list()) if (isMeant(name)) await snapshots.remove(id);
 }
 
 /** Fails unless nothing is left of any VM in this home. */

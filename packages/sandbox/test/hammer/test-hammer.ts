@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { Sandbox, Snapshots, collectGarbage, recoverHome } from "@virga/sandbox";
+import { collectGarbage, recoverHome } from "@virga/sandbox";
 import type { TestPlace } from "@virga/testkit";
 import { runKillChild, seededDraw } from "@virga/testkit";
 import { verifySnapshot } from "../../src/snapshots/snapshot-hashes.ts";
 import { snapshotPaths } from "../../src/snapshots/snapshot-paths.ts";
-import { checkNoVm } from "../test-host.ts";
+import { checkNoVm, destroyAll } from "../test-host.ts";
 import { hammerHost } from "./hammer-host.ts";
 import { readModel } from "./hammer-model.ts";
 import type { HammerRun } from "./hammer-run.ts";
@@ -93,11 +93,8 @@ async function checkAll(runs: readonly HammerRun[], lines: string[]): Promise<vo
 /** Everything can be removed, and then nothing is left. */
 async function removeAll(run: HammerRun): Promise<void> {
   const host = await hammerHost(run);
-  const { home, catalog } = host;
-  for (const { id } of catalog.sandboxes.list())
-    await (await Sandbox.connect(id, { host })).destroy();
-  const snapshots = new Snapshots({ home });
-  for (const { id } of await snapshots.list()) await snapshots.remove(id);
+  const { home } = host;
+  await destroyAll(host);
   await collectGarbage({ home });
   assert.deepEqual((await collectGarbage({ home, orphans: true })).items, []);
   await checkNoVm(home);
