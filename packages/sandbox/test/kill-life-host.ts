@@ -4,7 +4,6 @@ import type { HypervisorName } from "@virga/vm";
 import type { Access } from "../src/life/access.ts";
 import { fakeHost } from "./fake-host.ts";
 import type { FakeHostOptions } from "./fake-host.ts";
-import { testHost } from "./test-host.ts";
 
 /** A host with real guests in a test's place; the image `small` is there. */
 interface RealHostOptions {
@@ -17,7 +16,10 @@ export type KillHostOptions = FakeHostOptions | RealHostOptions;
 
 /** Opens it, as every command does it: with nothing in memory of those before it. */
 export async function openKillHost(options: KillHostOptions): Promise<Host & Access> {
-  return "place" in options ? testHost(options.place) : fakeHost(options);
+  if (!("place" in options)) return fakeHost(options);
+  // A child on a fake, of which there are very many, loads no testkit.
+  const { testHost } = await import("./test-host.ts");
+  return testHost(options.place);
 }
 
 /** What a sandbox is made of there. */
