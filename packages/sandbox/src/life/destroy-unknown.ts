@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { errorText } from "@virga/vm";
 import { ownedIds } from "../owners/owner-record.ts";
 import { upperPath } from "../sandbox-disks.ts";
 import { isSandboxId } from "../sandbox-id.ts";
@@ -29,12 +28,7 @@ export async function destroyUnknown(
   await destroySandbox(tools, id, options);
   catalog.damaged.remove("sandbox", id);
   const snapshot = damaged === undefined ? undefined : snapshotIn(damaged.content);
-  if (snapshot !== undefined) {
-    await dropForkSnapshot(tools, snapshot).catch((error: unknown) => {
-      // The sandbox is gone; whoever recovers next drops it.
-      tools.logger.warn({ snapshot, error: errorText(error) }, "cannot remove a fork's snapshot");
-    });
-  }
+  if (snapshot !== undefined) await dropForkSnapshot(tools, snapshot);
   return id;
 }
 

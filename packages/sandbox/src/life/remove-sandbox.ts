@@ -1,5 +1,4 @@
 import { rm } from "node:fs/promises";
-import { errorText } from "@virga/vm";
 import { removeUpper } from "../sandbox-disks.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
 import { dropSnapshot } from "../snapshots/remove-snapshot.ts";
@@ -8,7 +7,7 @@ import type { LifeTools } from "./life-tools.ts";
 
 /** Removes what is left of a sandbox whose VM is gone: its disk, its directory, the lock in it included, and its row. To be called under its lock. */
 export async function removeSandbox(tools: LifeTools, id: string): Promise<void> {
-  const { home, catalog, logger } = tools;
+  const { home, catalog } = tools;
   const row = catalog.sandboxes.get(id);
   const snapshot = row?.snapshot ?? null;
   // One that was being taken of it.
@@ -16,10 +15,5 @@ export async function removeSandbox(tools: LifeTools, id: string): Promise<void>
   await removeUpper(home, id);
   await rm(sandboxPaths(home, id).directory, { recursive: true, force: true });
   catalog.sandboxes.delete(id);
-  if (snapshot === null) return;
-  try {
-    await dropForkSnapshot(tools, snapshot);
-  } catch (error) {
-    logger.warn({ snapshot, error: errorText(error) }, "cannot remove a snapshot");
-  }
+  if (snapshot !== null) await dropForkSnapshot(tools, snapshot);
 }
