@@ -9,7 +9,6 @@ import type { SandboxState } from "./sandbox-state.ts";
 import { settleSandbox } from "./settle-sandbox.ts";
 import type { SettledSandbox } from "./settle-sandbox.ts";
 import { watchDestroy } from "./watch-destroy.ts";
-import type { DestroyWatch } from "./watch-destroy.ts";
 
 /** What an operation is, and where it is legal. */
 export interface LifePlan {
@@ -46,38 +45,26 @@ export async function operate<T>(
   try {
     // From here on: what has to be settled first may wait for a guest that is stuck.
     using watch = watchDestroy(tools, id, `${plan.name} it`, signal);
-    const settled = await settle(tools, operation, plan, watch);
     try {
-      return await body({ ...settled, operation, timings, signal: watch.signal });
+      const settled = await operation.step("settle", () => settleSandbox(tools, id, watch.signal));
+      checkState(settled.row, settled.state, `${plan.name} it`, plan.legal);
+      try {
+        return await body({ ...settled, operation, timings, signal: watch.signal });
+      } catch (error) {
+        await settleSandbox(tools, id).catch((failure: unknown) => {
+          logger.warn(
+            { sandbox: id, operation: plan.name, error: errorText(failure) },
+            "cannot take back an operation now; the next one will",
+          );
+        });
+        throw error;
+      }
     } catch (error) {
-      await settleSandbox(tools, id).catch((failure: unknown) => {
-        logger.warn(
-          { sandbox: id, operation: plan.name, error: errorText(failure) },
-          "cannot take back an operation now; the next one will",
-        );
-      });
       throw watch.explain(error);
     }
   } finally {
     lock.release();
     options.timings?.addAll(timings);
-  }
-}
-
-async function settle(
-  tools: LifeTools,
-  operation: LifeOperation,
-  plan: LifePlan,
-  watch: DestroyWatch,
-): Promise<SettledSandbox> {
-  try {
-    const settled = await operation.step("settle", () =>
-      settleSandbox(tools, operation.sandbox, watch.signal),
-    );
-    checkState(settled.row, settled.state, `${plan.name} it`, plan.legal);
-    return settled;
-  } catch (error) {
-    throw watch.explain(error);
   }
 }
 
