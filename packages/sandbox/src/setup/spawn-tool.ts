@@ -39,19 +39,13 @@ export function spawnTool(
   options: SpawnToolOptions = {},
 ): Tool {
   const { cwd, env = process.env, stdio = ["pipe", "pipe", "pipe"], outlives = false } = options;
-  const child = outlives
-    ? spawn("/bin/sh", ["-c", OUTLIVING, "sh", program, ...args], {
-        cwd,
-        env,
-        stdio: [...stdio],
-        detached: true,
-      })
-    : spawn("/bin/sh", ["-c", guarded(stdio.length), "sh", program, ...args], {
-        cwd,
-        env,
-        stdio: [...stdio, "pipe"],
-        detached: true,
-      });
+  const script = outlives ? OUTLIVING : guarded(stdio.length);
+  const child = spawn("/bin/sh", ["-c", script, "sh", program, ...args], {
+    cwd,
+    env,
+    stdio: outlives ? [...stdio] : [...stdio, "pipe"],
+    detached: true,
+  });
   if (!outlives) watch(child, child.stdio[stdio.length] as Duplex | null | undefined, program);
   const kill = (): void => {
     // Of one that has ended the number may be another's, and its guard ends the rest.
