@@ -4,6 +4,7 @@ import { access, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink } from "
 import { join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
 import { isVirgaError } from "@virga/vm";
+import { namesIn } from "../names-in.ts";
 import { runTool } from "./run-tool.ts";
 
 const run = promisify(execFile);
@@ -204,16 +205,10 @@ async function compilerVersion(compiler: string): Promise<string> {
 }
 
 async function filesWith(directory: string, suffix: string): Promise<string[]> {
-  try {
-    const names = await readdir(directory);
-    return names
-      .filter((name) => name.endsWith(suffix))
-      .toSorted()
-      .map((name) => join(directory, name));
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-    throw error;
-  }
+  return (await namesIn(directory))
+    .filter((name) => name.endsWith(suffix))
+    .toSorted()
+    .map((name) => join(directory, name));
 }
 
 async function exists(path: string): Promise<boolean> {

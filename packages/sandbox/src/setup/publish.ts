@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "@virga/vm";
+import { namesIn } from "../names-in.ts";
 
 const TEMPORARY = ".partial-";
 
@@ -52,14 +53,7 @@ export async function publishFile(
 
 /** Removes what interrupted calls left in `directory`. Only while no other process publishes there: under the set-up lock. */
 export async function removePartial(directory: string): Promise<void> {
-  let names: string[];
-  try {
-    names = await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return;
-    throw error;
-  }
-  for (const name of names) {
+  for (const name of await namesIn(directory)) {
     if (name.startsWith(TEMPORARY))
       await rm(join(directory, name), { recursive: true, force: true });
   }
