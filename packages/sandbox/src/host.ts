@@ -8,7 +8,7 @@ import {
 } from "@virga/vm";
 import type { HypervisorName, HypervisorProbe, Logger } from "@virga/vm";
 import { Catalog } from "./catalog/catalog.ts";
-import { guestTimeoutMs as guestTimeoutSetting } from "./guest/guest-timeout.ts";
+import { chooseGuestTimeout } from "./guest/guest-timeout.ts";
 import { homePaths, openHome } from "./home.ts";
 import type { Home } from "./home.ts";
 import { probeMachine } from "./probe-machine.ts";
@@ -120,8 +120,7 @@ export class Host {
       inUse: () => snapshotsInUse(home.vms),
       logger,
     });
-    const guestTimeoutMs =
-      options.guestTimeoutMs ?? guestTimeoutSetting(process.env["VIRGA_GUEST_TIMEOUT_MS"]);
+    const guestTimeoutMs = chooseGuestTimeout(options);
     const catalog = Catalog.open(home.catalog, { logger });
     await timings.measure("recover", async () => {
       await recoverOwned({ home, manager, logger });

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { guestTimeoutMs } from "./guest-timeout.ts";
+import { chooseGuestTimeout } from "./guest-timeout.ts";
+
+function guestTimeoutMs(setting: string | undefined): number | undefined {
+  return chooseGuestTimeout({}, { VIRGA_GUEST_TIMEOUT_MS: setting });
+}
 
 test("the time is given in whole milliseconds, or not at all", () => {
   assert.equal(guestTimeoutMs(undefined), undefined);
@@ -10,4 +14,9 @@ test("the time is given in whole milliseconds, or not at all", () => {
   for (const setting of ["0", "10s", "-1", "1.5", "1e3", " 1", "9999999999"]) {
     assert.throws(() => guestTimeoutMs(setting), { code: "INVALID_CONFIG" }, setting);
   }
+});
+
+test("what was given goes before the setting, which is then not even read", () => {
+  const env = { VIRGA_GUEST_TIMEOUT_MS: "10s" };
+  assert.equal(chooseGuestTimeout({ guestTimeoutMs: 5 }, env), 5);
 });

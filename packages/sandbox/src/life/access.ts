@@ -1,7 +1,7 @@
 import { VmManager, cloudHypervisorDriver, errorText, qemuDriver, silentLogger } from "@virga/vm";
 import type { Logger } from "@virga/vm";
 import { Catalog } from "../catalog/catalog.ts";
-import { guestTimeoutMs as guestTimeoutSetting } from "../guest/guest-timeout.ts";
+import { chooseGuestTimeout } from "../guest/guest-timeout.ts";
 import { homePaths, openHome } from "../home.ts";
 import type { Home } from "../home.ts";
 import { Host } from "../host.ts";
@@ -31,8 +31,7 @@ export type AccessOptions = Pick<
  */
 export async function openAccess(options: AccessOptions = {}): Promise<Access> {
   const { logger = silentLogger } = options;
-  const guestTimeoutMs =
-    options.guestTimeoutMs ?? guestTimeoutSetting(process.env["VIRGA_GUEST_TIMEOUT_MS"]);
+  const guestTimeoutMs = chooseGuestTimeout(options);
   const home = await openHome(options.home ?? homePaths());
   let host: Promise<Host> | undefined;
   const open = async (): Promise<Host> => {
