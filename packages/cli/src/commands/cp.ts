@@ -8,6 +8,7 @@ import { printError } from "../output/print.ts";
 import { ProgressDisplay } from "../output/progress-display.ts";
 import { useSandbox } from "../sandboxes/use-sandbox.ts";
 import { sandboxPath } from "../sandboxes/sandbox-path.ts";
+import type { SandboxPath } from "../sandboxes/sandbox-path.ts";
 import { copyFromStream, copyToStream } from "./cp-stream.ts";
 
 /** Options of `virga cp`. */
@@ -22,7 +23,13 @@ const MIB = 2 ** 20;
 /** `virga cp`: copies a file or a tree into a sandbox or out of it, or a file from standard input or to standard output. */
 export async function cpCommand(source: string, target: string, flags: CpFlags): Promise<number> {
   const [from, to] = [sandboxPath(source), sandboxPath(target)];
-  const problem = problemOf(source, target, flags);
+  const inside = from ?? to;
+  if (inside === undefined) {
+    return wrongUsage(
+      "one of the two is NAME:/PATH, in a sandbox, and the other a path on this machine, or - for standard input or output",
+    );
+  }
+  const problem = problemOf({ source, target, from, to }, flags);
   if (problem !== undefined) return wrongUsage(...problem);
   const signal = interruptSignal();
   const who = { signal, ...(flags.user !== undefined && { user: flags.user }) };
@@ -36,7 +43,7 @@ export async function cpCommand(source: string, target: string, flags: CpFlags):
     ...who,
     onProgress: ({ bytes, entries }: TransferProgress) => show(bytes, entries),
   };
-  const { sandbox = "", path = "" } = from ?? to ?? {};
+  const { sandbox, path } = inside;
   const copied = await useSandbox(sandbox, async ({ files }) => {
     if (from !== undefined) return files.download(path, target, options);
     if (source !== STREAM) return files.upload(source, path, options);
@@ -51,21 +58,22 @@ export async function cpCommand(source: string, target: string, flags: CpFlags):
   return 0;
 }
 
+/** The two as they were given, and the one that is in a sandbox as what it names. */
+interface CpEnds {
+  readonly source: string;
+  readonly target: string;
+  readonly from: SandboxPath | undefined;
+  readonly to: SandboxPath | undefined;
+}
+
 /** What is wrong with the two, and what to do instead. */
 function problemOf(
-  source: string,
-  target: string,
+  { source, target, from, to }: CpEnds,
   flags: CpFlags,
 ): readonly [problem: string, hint?: string] | undefined {
-  const [from, to] = [sandboxPath(source), sandboxPath(target)];
   if (from !== undefined && to !== undefined) {
     const pipe = `${virgaCommand(`cp ${source} -`)} | ${virgaCommand(`cp - ${target}`)}`;
     return ["it does not go from one sandbox to another directly", `A file: ${pipe}`];
-  }
-  if (from === undefined && to === undefined) {
-    return [
-      "one of the two is NAME:/PATH, in a sandbox, and the other a path on this machine, or - for standard input or output",
-    ];
   }
   if (source === STREAM && to?.path.endsWith("/") === true) {
     return [
