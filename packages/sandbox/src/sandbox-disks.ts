@@ -16,9 +16,12 @@ export function disksOf(base: string, upper: string): readonly DiskConfig[] {
   ];
 }
 
+/** How the name of a sandbox's disk ends, after its id. */
+export const UPPER_SUFFIX = ".ext4";
+
 /** Path of the disk that sandbox `id` writes to. */
 export function upperPath(home: Home, id: string): string {
-  return join(home.disks, `${id}.ext4`);
+  return join(home.disks, `${id}${UPPER_SUFFIX}`);
 }
 
 /** Removes the disk of a sandbox, if it has one. Nobody must use it any more. */

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import type { Home } from "../home.ts";
 import { removeNetwork } from "../network/remove-network.ts";
-import { removeUpper } from "../sandbox-disks.ts";
+import { UPPER_SUFFIX, removeUpper } from "../sandbox-disks.ts";
 import { isSandboxId } from "../sandbox-id.ts";
 import { ownedIds } from "../owners/owner-record.ts";
 import { sandboxPaths } from "../sandbox-lock.ts";
@@ -12,8 +12,6 @@ import { snapshotPaths } from "../snapshots/snapshot-paths.ts";
 import { treeSize } from "../tree-size.ts";
 import { sandboxBytes } from "./dead-sandboxes.ts";
 import type { Garbage, GarbageTools } from "./garbage.ts";
-
-const DISK_SUFFIX = ".ext4";
 
 /** What is of no value without its row. */
 const NOTHING = { reason: "the catalogue knows nothing of it" } as const;
@@ -98,7 +96,7 @@ async function idsIn(directory: string): Promise<string[]> {
 async function idsOfDisks(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith(DISK_SUFFIX))
-    .map(({ name }) => name.slice(0, -DISK_SUFFIX.length))
+    .filter((entry) => entry.isFile() && entry.name.endsWith(UPPER_SUFFIX))
+    .map(({ name }) => name.slice(0, -UPPER_SUFFIX.length))
     .filter(isSandboxId);
 }
