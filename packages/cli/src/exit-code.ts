@@ -1,3 +1,5 @@
+import { constants } from "node:os";
+
 /** Exit codes with a meaning of their own; any other is the guest command's. `docs/errors.md` explains them. */
 export const EXIT = {
   /** Unknown command or option, or a value that is not valid. */
@@ -19,6 +21,14 @@ export const EXIT = {
 /** What a process ends with that signal n has ended. */
 export function signalExitCode(signal: number): number {
   return 128 + signal;
+}
+
+/** The signals that ask a process to stop. */
+export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** What a process ends with that a signal of this name has stopped. */
+export function stopExitCode(name: NodeJS.Signals): number {
+  return signalExitCode(constants.signals[name]);
 }
 
 /** The exit code for an error. */

@@ -1,7 +1,4 @@
-import { constants } from "node:os";
-import { EXIT, exitCodeOf, signalExitCode } from "./exit-code.ts";
-
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+import { EXIT, STOP_SIGNALS, exitCodeOf, stopExitCode } from "./exit-code.ts";
 
 let signal: AbortSignal | undefined;
 let heard: NodeJS.Signals | undefined;
@@ -14,16 +11,20 @@ export function interruptSignal(): AbortSignal {
   return signal;
 }
 
-/** What a command ends with that such a signal stopped, which is what `error` says; undefined where nothing was heard, or something else went wrong. */
+/** What a command ends with that such a signal stopped; undefined where nothing was heard. */
+export function heardExitCode(): number | undefined {
+  return heard === undefined ? undefined : stopExitCode(heard);
+}
+
+/** As {@link heardExitCode}, for a command that `error` ended; undefined also where that says that something else went wrong. */
 export function interruptExitCode(error: unknown): number | undefined {
-  if (heard === undefined) return undefined;
   const isThat = error === signal?.reason || exitCodeOf(error) === EXIT.interrupted;
-  return isThat ? signalExitCode(constants.signals[heard]) : undefined;
+  return isThat ? heardExitCode() : undefined;
 }
 
 function hear(): AbortSignal {
   const abort = new AbortController();
-  for (const name of SIGNALS) {
+  for (const name of STOP_SIGNALS) {
     process.once(name, () => {
       heard ??= name;
       abort.abort(new Error(`interrupted by ${name}`));

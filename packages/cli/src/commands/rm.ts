@@ -1,7 +1,7 @@
 import { Sandbox, openAccess } from "@virga/sandbox";
 import type { Access } from "@virga/sandbox";
 import { isVirgaError } from "@virga/vm";
-import { interruptExitCode, interruptSignal } from "../interrupt.ts";
+import { heardExitCode, interruptSignal } from "../interrupt.ts";
 import { confirmOrExit } from "../output/confirm.ts";
 import { printJson } from "../output/print-json.ts";
 import type { JsonFlag } from "../output/print-json.ts";
@@ -45,13 +45,15 @@ export async function rmCommand(names: readonly string[], flags: RmFlags): Promi
         };
         await useSandbox(name, remove, { host });
       } catch (error) {
-        if (signal.aborted) return interruptExitCode(signal.reason) ?? EXIT.interrupted;
+        const stopped = heardExitCode();
+        if (stopped !== undefined) return stopped;
         try {
           const id = await destroyUnknown(name, error, { host, signal });
           removed.push({ id, name: null });
           if (flags.json !== true) printLine(id);
         } catch (failure) {
-          if (signal.aborted) return interruptExitCode(signal.reason) ?? EXIT.interrupted;
+          const late = heardExitCode();
+          if (late !== undefined) return late;
           exitCode ||= reportError(failure);
         }
       }

@@ -1,7 +1,4 @@
-import { constants } from "node:os";
-import { EXIT, signalExitCode } from "../exit-code.ts";
-
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+import { EXIT, STOP_SIGNALS, stopExitCode } from "../exit-code.ts";
 
 /** Hears the signals that ask this process to stop, so that it can clean up first. */
 export class StopSignals implements Disposable {
@@ -13,7 +10,7 @@ export class StopSignals implements Disposable {
   #heard: NodeJS.Signals | undefined;
 
   constructor() {
-    for (const name of SIGNALS) process.on(name, this.#listener);
+    for (const name of STOP_SIGNALS) process.on(name, this.#listener);
   }
 
   /** Aborted by the first of them. */
@@ -23,7 +20,7 @@ export class StopSignals implements Disposable {
 
   /** What the process ends with; undefined when it was not asked to stop. */
   get exitCode(): number | undefined {
-    return this.#heard === undefined ? undefined : signalExitCode(constants.signals[this.#heard]);
+    return this.#heard === undefined ? undefined : stopExitCode(this.#heard);
   }
 
   /**
@@ -38,6 +35,6 @@ export class StopSignals implements Disposable {
 
   /** From here on they end the process as usual. */
   [Symbol.dispose](): void {
-    for (const name of SIGNALS) process.off(name, this.#listener);
+    for (const name of STOP_SIGNALS) process.off(name, this.#listener);
   }
 }

@@ -1,6 +1,5 @@
 import { Snapshots } from "@virga/sandbox";
-import { EXIT } from "../../exit-code.ts";
-import { interruptExitCode, interruptSignal } from "../../interrupt.ts";
+import { heardExitCode, interruptSignal } from "../../interrupt.ts";
 import { printJson } from "../../output/print-json.ts";
 import { printLine } from "../../output/print.ts";
 import { withSuggestion } from "../../sandboxes/with-suggestion.ts";
@@ -10,11 +9,13 @@ export async function snapshotRm(names: readonly string[], json: boolean): Promi
   const snapshots = new Snapshots();
   const known = async (): Promise<string[]> =>
     (await snapshots.list()).map(({ name, id }) => name ?? id);
-  const signal = interruptSignal();
+  // From here on such a signal lets end what was begun.
+  interruptSignal();
   const removed: string[] = [];
   try {
     for (const name of names) {
-      if (signal.aborted) return interruptExitCode(signal.reason) ?? EXIT.interrupted;
+      const stopped = heardExitCode();
+      if (stopped !== undefined) return stopped;
       removed.push(await withSuggestion(name, () => snapshots.remove(name), known));
       if (!json) printLine(name);
     }
