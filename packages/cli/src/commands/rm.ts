@@ -32,30 +32,21 @@ export async function rmCommand(names: readonly string[], flags: RmFlags): Promi
     if (refused !== undefined) return refused;
   }
   const signal = interruptSignal();
-  const removed: { id: string; name: string | null }[] = [];
+  const removed: Removed[] = [];
+  const tell = (one: Removed): void => {
+    removed.push(one);
+    if (flags.json !== true) printLine(one.name ?? one.id);
+  };
   let exitCode = 0;
   try {
     for (const name of given) {
       try {
         signal.throwIfAborted();
-        const remove = async (sandbox: Sandbox): Promise<void> => {
-          await sandbox.destroy({ signal });
-          removed.push({ id: sandbox.id, name: sandbox.name });
-          if (flags.json !== true) printLine(sandbox.name ?? sandbox.id);
-        };
-        await useSandbox(name, remove, { host });
+        await removeOne(name, { host, signal }, tell);
       } catch (error) {
         const stopped = heardExitCode();
         if (stopped !== undefined) return stopped;
-        try {
-          const id = await destroyUnknown(name, error, { host, signal });
-          removed.push({ id, name: null });
-          if (flags.json !== true) printLine(id);
-        } catch (failure) {
-          const late = heardExitCode();
-          if (late !== undefined) return late;
-          exitCode ||= reportError(failure);
-        }
+        exitCode ||= reportError(error);
       }
     }
     return exitCode;
@@ -65,11 +56,40 @@ export async function rmCommand(names: readonly string[], flags: RmFlags): Promi
   }
 }
 
+/** What was removed; of what the catalogue knows nothing more, there is no name. */
+interface Removed {
+  readonly id: string;
+  readonly name: string | null;
+}
+
+interface RemoveOptions {
+  readonly host: Access;
+  readonly signal: AbortSignal;
+}
+
+/** Destroys one, known or not. It is told of as soon as it is gone, whatever fails after that. */
+async function removeOne(
+  name: string,
+  { host, signal }: RemoveOptions,
+  tell: (removed: Removed) => void,
+): Promise<void> {
+  const remove = async (sandbox: Sandbox): Promise<void> => {
+    await sandbox.destroy({ signal });
+    tell({ id: sandbox.id, name: sandbox.name });
+  };
+  try {
+    await useSandbox(name, remove, { host });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    tell({ id: await destroyUnknown(name, error, { host, signal }), name: null });
+  }
+}
+
 /** Destroys one of which the catalogue knows nothing more, and gives its id; else throws `error`. */
 async function destroyUnknown(
   name: string,
   error: unknown,
-  options: { readonly host: Access; readonly signal: AbortSignal },
+  options: RemoveOptions,
 ): Promise<string> {
   if (!isVirgaError(error) || error.code !== "VM_NOT_FOUND") throw error;
   const id = await Sandbox.destroyUnknown(name, options);
