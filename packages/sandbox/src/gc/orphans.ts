@@ -22,12 +22,34 @@ const ORPHAN = {
   isOrphan: true,
 } as const;
 
-/**
- * Files and VMs of sandboxes and snapshots of which the catalogue knows nothing: it was lost, or something else changed it. Files come after rows, and go before
- * them: so what is there before the rows are read, and has none, belongs to nobody. What is of value without a row is marked: it is all there is of it.
- */
+/** Something that is there, and of which the catalogue knows nothing. */
+interface Unknown {
+  readonly kind: "sandbox" | "snapshot";
+  readonly id: string;
+  /** Whether it may be worth something to the user: it is all there is of it. */
+  readonly isOfValue: boolean;
+}
+
+/** Files and VMs of sandboxes and snapshots of which the catalogue knows nothing: it was lost, or something else changed it. What is of value without a row is marked. */
 export async function orphans(tools: GarbageTools): Promise<Garbage[]> {
-  const { home, catalog } = tools;
+  const found: Garbage[] = [];
+  for await (const { kind, id, isOfValue } of unknowns(tools)) {
+    const bytes = await (kind === "sandbox" ? sandboxBytes : snapshotBytes)(tools, id);
+    const removeIt = kind === "sandbox" ? removeSandbox : removeSnapshot;
+    const remove = (): Promise<boolean> => removeIt(tools, id);
+    found.push({ kind, id, bytes, remove, ...(isOfValue ? ORPHAN : NOTHING) });
+  }
+  return found;
+}
+
+/** Whether there is anything of value of which the catalogue knows nothing. Measures nothing, and looks no further than the first. */
+export async function hasOrphans(tools: GarbageTools): Promise<boolean> {
+  for await (const { isOfValue } of unknowns(tools)) if (isOfValue) return true;
+  return false;
+}
+
+/** Files come after rows, and go before them: so what is there before the rows are read, and has none, belongs to nobody. */
+async function* unknowns({ home, catalog }: GarbageTools): AsyncGenerator<Unknown> {
   const [vms, disks, directories, networks] = await Promise.all([
     idsIn(home.vms),
     idsOfDisks(home.disks),
@@ -44,21 +66,16 @@ export async function orphans(tools: GarbageTools): Promise<Garbage[]> {
     ...catalog.damaged.list().map(({ id }) => id),
     ...owned,
   ]);
-  const found: Garbage[] = [];
   for (const id of sandboxes) {
     if (known.has(id)) continue;
-    const bytes = await sandboxBytes(tools, id);
     const isOfValue = vms.includes(id) || disks.includes(id) || (await wasSuspended(home, id));
-    const remove = (): Promise<boolean> => removeSandbox(tools, id);
-    found.push({ kind: "sandbox", id, bytes, remove, ...(isOfValue ? ORPHAN : NOTHING) });
+    yield { kind: "sandbox", id, isOfValue };
   }
-  for (const id of snapshots) {
-    if (known.has(id)) continue;
-    const bytes = (await treeSize(snapshotPaths(home, id).directory)).realBytes;
-    const remove = (): Promise<boolean> => removeSnapshot(tools, id);
-    found.push({ kind: "snapshot", id, bytes, remove, ...ORPHAN });
-  }
-  return found;
+  for (const id of snapshots) if (!known.has(id)) yield { kind: "snapshot", id, isOfValue: true };
+}
+
+async function snapshotBytes({ home }: GarbageTools, id: string): Promise<number> {
+  return (await treeSize(snapshotPaths(home, id).directory)).realBytes;
 }
 
 async function removeSandbox({ home, manager }: GarbageTools, id: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { inUseError, whoNeedsImage } from "../snapshots/references.ts";
 import { treeSize } from "../tree-size.ts";
 import { leftover } from "./leftover.ts";
 import type { Garbage, GarbageTools } from "./garbage.ts";
-import { orphans } from "./orphans.ts";
+import { hasOrphans } from "./orphans.ts";
 
 /**
  * Images without a name of which there is no sandbox and no snapshot, and what interrupted processes left of images. None of the former while there is anything of
@@ -24,11 +24,13 @@ export async function spareImages(tools: GarbageTools): Promise<Garbage[]> {
       if (users.length > 0 || given.length > 0) throw inUseError(`image ${digest}`, users);
     },
   });
-  const isAllKnown = !(await orphans(tools)).some(({ isOrphan }) => isOrphan === true);
+  const spare = (await store.list())
+    .filter(({ names }) => names.length === 0)
+    .map(({ record }) => record.digest)
+    .filter((digest) => whoNeedsImage(catalog, digest).length === 0);
+  const canGo = spare.length > 0 && !(await hasOrphans(tools));
   const found: Garbage[] = [];
-  for (const { record, names } of await store.list()) {
-    const { digest } = record;
-    if (!isAllKnown || names.length > 0 || whoNeedsImage(catalog, digest).length > 0) continue;
+  for (const digest of canGo ? spare : []) {
     const { realBytes: bytes } = await treeSize(imagePaths(home.images, digest).directory);
     const reason = "it has no name, and there is no sandbox or snapshot of it";
     found.push({ kind: "image", id: digest, reason, bytes, remove: () => remove(store, digest) });
