@@ -4,19 +4,20 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { imageToolsMissing, useTemporaryDirectory } from "@virga/testkit";
 import { virgaCommand } from "@virga/vm";
+import { virgaIn } from "./test-virga.ts";
 
 const skip = imageToolsMissing("sqfstar", "mke2fs", "skopeo");
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+function runIn(home: string, ...args: readonly string[]) {
+  const { argv, env } = virgaIn(home);
+  const end = spawnSync(argv[0], [...argv.slice(1), ...args], { encoding: "utf8", env });
+  return { code: end.status, stdout: end.stdout, stderr: end.stderr };
+}
 
 function imageIn(home: string, ...args: readonly string[]) {
-  const end = spawnSync(process.execPath, ["--conditions=virga-source", main, "image", ...args], {
-    encoding: "utf8",
-    env: { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" },
-  });
-  return { code: end.status, stdout: end.stdout, stderr: end.stderr };
+  return runIn(home, "image", ...args);
 }
 
 test(
@@ -38,13 +39,9 @@ test(
     assert.match(digest, /^sha256:[0-9a-f]{64}$/);
     const bare = imageIn(home, "build", "--from", tree, "bare");
     assert.equal(bare.code, 0, bare.stderr);
-    const words = ["--conditions=virga-source", main, "run", "--image", "bare"];
-    const ran = spawnSync(process.execPath, words, {
-      encoding: "utf8",
-      env: { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" },
-    });
+    const ran = runIn(home, "run", "--image", "bare");
     assert.deepEqual(
-      [ran.status, ran.stderr],
+      [ran.code, ran.stderr],
       [
         2,
         "virga: Cannot run: the image bare has no command of its own; name one behind the options\n",

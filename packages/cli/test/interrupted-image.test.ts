@@ -4,7 +4,6 @@ import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import {
   imageToolsMissing,
   processesNaming,
@@ -13,9 +12,8 @@ import {
 } from "@virga/testkit";
 import { craftLayer, craftLayout } from "../../sandbox/test/container-images.ts";
 import { imagesIn } from "../../sandbox/test/image-stores.ts";
-import { endOf } from "./test-virga.ts";
+import { endOf, virgaIn } from "./test-virga.ts";
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const skip = imageToolsMissing("sqfstar", "mke2fs", "skopeo");
 
 /** A case: what is done, which program is at work at the moment, and the signal with its exit code. */
@@ -73,8 +71,9 @@ for (const { what, program, call = "*", args, signal, code } of cases) {
     await usePathPrograms(t, place, {
       [program]: `case " $* " in ${call}) ${hang};; *) ${real};; esac`,
     });
-    const child = spawn(process.execPath, ["--conditions=virga-source", main, ...args(at)], {
-      env: { ...process.env, VIRGA_HOME: at("home"), VIRGA_SETUP: "never" },
+    const { argv, env } = virgaIn(at("home"));
+    const child = spawn(argv[0], [...argv.slice(1), ...args(at)], {
+      env,
       stdio: ["ignore", "pipe", "pipe"],
     });
     const ended = endOf(child);

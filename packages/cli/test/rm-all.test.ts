@@ -7,23 +7,21 @@ import { homePaths, openHome } from "@virga/sandbox";
 import { pythonMissing, useTemporaryDirectory } from "@virga/testkit";
 import { Catalog } from "../../sandbox/src/catalog/catalog.ts";
 import { sandboxRow } from "../../sandbox/test/test-rows.ts";
+import { virgaIn } from "./test-virga.ts";
 
 const helper = fileURLToPath(new URL("terminal-record.py", import.meta.url));
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const QUESTION = "Remove all 2 sandboxes, with what they hold?";
 
 test("rm --all asks on a terminal, and only yes removes", { skip: pythonMissing() }, async (t) => {
-  const directory = join(await useTemporaryDirectory(t), "home");
-  const env = { ...process.env, VIRGA_HOME: directory, VIRGA_SETUP: "never" };
+  const { argv, env } = virgaIn(join(await useTemporaryDirectory(t), "home"));
   const home = await openHome(homePaths({ env, uid: 0, userHome: "/" }));
   using catalog = Catalog.open(home.catalog);
   for (const [index, name] of ["one", "two"].entries()) {
     const createdAt = new Date(index).toISOString();
     catalog.sandboxes.insert(sandboxRow(name, { name, createdAt }));
   }
-  const command = [process.execPath, "--conditions=virga-source", main, "rm", "--all"];
   const answer = (keys: string): { readonly seen: string; readonly code: number } => {
-    const words = [helper, "--when", QUESTION, keys, ...command];
+    const words = [helper, "--when", QUESTION, keys, ...argv, "rm", "--all"];
     const end = spawnSync("python3", words, { encoding: "utf8", env });
     assert.equal(end.status, 0, end.stderr);
     return JSON.parse(end.stdout);

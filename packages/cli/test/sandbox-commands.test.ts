@@ -5,20 +5,18 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import { useTemporaryDirectory, useVariable } from "@virga/testkit";
 import { virgaCommand } from "@virga/vm";
 import { runProgram } from "../src/program.ts";
-
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+import { virgaIn } from "./test-virga.ts";
 
 /** A `virga` with a state directory of its own, in which there is nothing. */
 async function useVirga(t: TestContext, home?: string) {
-  const directory = home ?? join(await useTemporaryDirectory(t), "home");
+  const { argv, env } = virgaIn(home ?? join(await useTemporaryDirectory(t), "home"));
   return (...args: readonly string[]) => {
-    const end = spawnSync(process.execPath, ["--conditions=virga-source", main, ...args], {
+    const end = spawnSync(argv[0], [...argv.slice(1), ...args], {
       encoding: "utf8",
-      env: { ...process.env, VIRGA_HOME: directory, VIRGA_SETUP: "never" },
+      env,
       stdio: ["ignore", "pipe", "pipe"],
     });
     return { code: end.status, stdout: end.stdout, stderr: end.stderr };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { imageToolsMissing, pythonMissing, useTemporaryDirectory } from "@virga/testkit";
+import { virgaIn } from "./test-virga.ts";
 
 const COLUMNS = 60;
 const helper = fileURLToPath(new URL("terminal-record.py", import.meta.url));
@@ -103,11 +104,9 @@ test(
     const scratch = await useTemporaryDirectory(t);
     await mkdir(join(scratch, "tree"));
     await writeFile(join(scratch, "tree", "file"), "content");
-    const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
     const words = ["image", "build", "tools", "--from", join(scratch, "tree")];
-    const argv = [process.execPath, "--conditions=virga-source", main, ...words];
-    const env = { VIRGA_HOME: join(scratch, "home"), VIRGA_SETUP: "never" };
-    const { seen, screen } = onTerminal(argv, env);
+    const { argv, env } = virgaIn(join(scratch, "home"));
+    const { seen, screen } = onTerminal([...argv, ...words], env);
     assert.match(seen, /virga: Reading: 0 MiB …/u);
     assert.match(seen, /virga: Packing: 0 MiB …/u);
     // The digest is longer than the terminal is wide, and is not written over.

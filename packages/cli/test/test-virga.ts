@@ -61,6 +61,14 @@ export interface TestVirga {
   leftovers(): Promise<string[]>;
 }
 
+/** How to start `virga` from the sources in that state directory, where no command sets anything up by the way. */
+export function virgaIn(home: string): Pick<TestVirga, "argv" | "env"> {
+  return {
+    argv: [process.execPath, ...source],
+    env: { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" },
+  };
+}
+
 /**
  * Makes a state directory that shares this machine's kernel, agent and launcher, and has nothing else. `isBuilt`: what `tsc -b` made is run, as users run it, which
  * starts in a fifth of the time.
@@ -76,13 +84,9 @@ export async function testVirga(
   for (const name of ["kernel", "initramfs", "busybox", "native"] as const) {
     await symlink(shared[name], join(home, name));
   }
-  const env = {
-    ...process.env,
-    VIRGA_HOME: home,
-    VIRGA_SETUP: "never",
-    VIRGA_GUEST_TIMEOUT_MS: String(patientMs(120_000)),
-  };
-  const argv = [process.execPath, ...(isBuilt ? built : source)] as const;
+  const fromSource = virgaIn(home);
+  const env = { ...fromSource.env, VIRGA_GUEST_TIMEOUT_MS: String(patientMs(120_000)) };
+  const argv = isBuilt ? ([process.execPath, ...built] as const) : fromSource.argv;
   const start: TestVirga["start"] = (args, options = {}) =>
     spawn(argv[0], [...argv.slice(1), ...args], { env, stdio: "pipe", ...options });
   const run: TestVirga["run"] = async (args, input = "") => {
