@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
-  agentInitramfs,
   imageToolsMissing,
   makePlace,
   pythonMissing,
@@ -14,12 +12,12 @@ import {
   qemuMissing,
   removePlace,
   settledLeaks,
-  testAssets,
   type TestPlace,
 } from "@virga/testkit";
+import { endOf, testVirga } from "../packages/cli/test/test-virga.ts";
+import type { TestVirga } from "../packages/cli/test/test-virga.ts";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
-const shared = ["kernel", "initramfs", "busybox", "native"] as const;
 
 /** Draws a sine curve into a PNG file of 200 × 100 points. */
 const PLOT = `
@@ -40,15 +38,11 @@ with open(sys.argv[1], "wb") as plot:
 describe("the examples", { skip: qemuMissing() }, () => {
   const tested = new Set<string>();
   let place: TestPlace;
-  let home: string;
+  let virga: TestVirga;
 
   before(async () => {
-    const assets = await testAssets();
-    await agentInitramfs();
     place = makePlace();
-    home = join(place.scratch, "h");
-    mkdirSync(home, { mode: 0o700 });
-    for (const name of shared) symlinkSync(assets.home[name], join(home, name));
+    virga = await testVirga(place);
   });
 
   after(async () => {
@@ -60,12 +54,10 @@ describe("the examples", { skip: qemuMissing() }, () => {
     const child = spawn(
       process.execPath,
       ["--conditions=virga-source", join(folder, name), ...args],
-      { env: { ...process.env, VIRGA_HOME: home, VIRGA_SETUP: "never" }, stdio: "pipe" },
+      { env: virga.env, stdio: "pipe" },
     );
-    const ended = new Promise((resolve) => child.once("exit", resolve));
     child.stdin.on("error", () => undefined).end(input);
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    const code = await ended;
+    const { code, stdout, stderr } = await endOf(child);
     assert.deepEqual(await settledLeaks(place), []);
     return { stdout, stderr, code };
   }
@@ -124,10 +116,7 @@ describe("the examples", { skip: qemuMissing() }, () => {
   test("python-plot", { skip: noPython }, async () => {
     const tree = join(place.scratch, "python");
     pythonTree(tree);
-    const main = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
-    const words = ["--conditions=virga-source", main, "image", "build", "python", "--from", tree];
-    const env = { ...process.env, VIRGA_HOME: home };
-    assert.equal(spawnSync(process.execPath, words, { env, stdio: "inherit" }).status, 0);
+    await virga.ok(["image", "build", "python", "--from", tree]);
     const plot = join(place.scratch, "plot.png");
     const drawn = await run("python-plot.ts", PLOT, plot, "python");
     assert.deepEqual(drawn, { stdout: `wrote ${plot}\n`, stderr: "", code: 0 });
