@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { imageToolsMissing, pythonMissing, useTemporaryDirectory } from "@virga/testkit";
+import { recordTerminal } from "./terminal-record.ts";
 import { virgaIn } from "./test-virga.ts";
 
 const COLUMNS = 60;
-const helper = fileURLToPath(new URL("terminal-record.py", import.meta.url));
 const program = fileURLToPath(new URL("show-progress.ts", import.meta.url));
 const command = [process.execPath, "--conditions=virga-source", "--no-warnings", program] as const;
 
@@ -17,14 +17,9 @@ const skip = pythonMissing();
 /** Everything that was ever written, and the lines that stand on the terminal in the end. */
 function onTerminal(
   argv: readonly string[],
-  env: NodeJS.ProcessEnv = {},
+  env = process.env,
 ): { readonly seen: string; readonly screen: string[] } {
-  const end = spawnSync("python3", [helper, ...argv], {
-    encoding: "utf8",
-    env: { ...process.env, ...env },
-  });
-  assert.equal(end.status, 0, end.stderr);
-  const { seen, code } = JSON.parse(end.stdout) as { seen: string; code: number };
+  const { seen, code } = recordTerminal(argv, { env });
   assert.equal(code, 0, seen);
   return { seen, screen: screenOf(seen) };
 }
