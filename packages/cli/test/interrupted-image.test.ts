@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   imageToolsMissing,
   processesNaming,
+  realProgram,
   usePathPrograms,
   useTemporaryDirectory,
 } from "@virga/testkit";
@@ -67,9 +68,8 @@ for (const { what, program, call = "*", args, signal, code } of cases) {
     await writeFile(at("calls"), "");
     // It has a child, which would go on alone.
     const hang = `sleep 600 & printf x >> ${at("calls")}; wait`;
-    const real = `PATH=$(printf %s "$PATH" | cut -d: -f2-) exec ${program} "$@"`;
     await usePathPrograms(t, place, {
-      [program]: `case " $* " in ${call}) ${hang};; *) ${real};; esac`,
+      [program]: `case " $* " in ${call}) ${hang};; *) ${realProgram(program)};; esac`,
     });
     const { argv, env } = virgaIn(at("home"));
     const child = spawn(argv[0], [...argv.slice(1), ...args(at)], {

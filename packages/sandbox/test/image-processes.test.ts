@@ -6,7 +6,12 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
-import { imageToolsMissing, usePathPrograms, useTemporaryDirectory } from "@virga/testkit";
+import {
+  imageToolsMissing,
+  realProgram,
+  usePathPrograms,
+  useTemporaryDirectory,
+} from "@virga/testkit";
 import { ImageStore } from "../src/images/image-store.ts";
 
 const skip = imageToolsMissing("sqfstar");
@@ -32,7 +37,7 @@ function startBuild(directory: string, tree: string, name: string): ChildProcess
 
 test("three processes that build the same image pack it once", { skip }, async (t) => {
   const { place, tree, directory, calls } = await newPlace(t);
-  const script = `printf x >> ${calls}; PATH=$(printf %s "$PATH" | cut -d: -f2-) exec sqfstar "$@"`;
+  const script = `printf x >> ${calls}; ${realProgram("sqfstar")}`;
   await usePathPrograms(t, place, { sqfstar: script });
   const children = ["a", "b", "c"].map((name) => startBuild(directory, tree, name));
   const outputs = await Promise.all(

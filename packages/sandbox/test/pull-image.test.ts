@@ -8,6 +8,7 @@ import type { TestContext } from "node:test";
 import {
   dockerRegistryMissing,
   imageToolsMissing,
+  realProgram,
   usePathPrograms,
   useTemporaryDirectory,
 } from "@virga/testkit";
@@ -171,8 +172,7 @@ describe("pulling", { skip: imageToolsMissing("skopeo", "sqfstar", "unsquashfs")
     // It has fetched 3 MiB, and goes on when that was told.
     const fetching = `for last; do :; done; to=\${last#oci:}; to=\${to%:image}
       head -c 3145728 /dev/zero > "$to/part"; until [ -e ${at("told")} ]; do sleep 0.02; done; rm "$to/part"`;
-    const real = `PATH=$(printf %s "$PATH" | cut -d: -f2-) exec skopeo "$@"`;
-    const skopeoScript = `case " $* " in *" copy "*) ${fetching};; esac; ${real}`;
+    const skopeoScript = `case " $* " in *" copy "*) ${fetching};; esac; ${realProgram("skopeo")}`;
     await usePathPrograms(t, at("."), { skopeo: skopeoScript });
     const onProgress = (message: string): void => {
       if (message === "Pulling layout: 3 MiB") writeFileSync(at("told"), "");

@@ -23,7 +23,7 @@ export { pythonTree } from "./python-tree.ts";
 export { runKillChild } from "./run-kill-child.ts";
 export { prerequisite } from "./prerequisite.ts";
 export { seededDraw, type SeededDraw } from "./seeded-draw.ts";
-export { usePathPrograms, useTemporaryDirectory, useVariable } from "./temporary.ts";
+export { realProgram, usePathPrograms, useTemporaryDirectory, useVariable } from "./temporary.ts";
 export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";
 export type { ConformanceSubject } from "./conformance/conformance-subject.ts";
 export { askFakeGuest, fakeGuestProbe } from "./conformance/fake-guest-probe.ts";

@@ -39,3 +39,8 @@ export async function usePathPrograms(
   useVariable(context, "PATH", [folder, process.env["PATH"]].join(delimiter));
   return folder;
 }
+
+/** What such a script says to go on as the system's program of that name, with its own arguments. */
+export function realProgram(name: string): string {
+  return `PATH=$(printf %s "$PATH" | cut -d: -f2-) exec ${name} "$@"`;
+}
