@@ -26,7 +26,7 @@ export { seededDraw, type SeededDraw } from "./seeded-draw.ts";
 export { realProgram, usePathPrograms, useTemporaryDirectory, useVariable } from "./temporary.ts";
 export { testConformance, testSnapshotConformance } from "./conformance/conformance.ts";
 export type { ConformanceSubject } from "./conformance/conformance-subject.ts";
-export { askFakeGuest, fakeGuestProbe } from "./conformance/fake-guest-probe.ts";
+export { askFakeGuest, askOnStream, fakeGuestProbe } from "./conformance/fake-guest-probe.ts";
 export { countsOn } from "./conformance/counts-on.ts";
 export type { GuestProbe } from "./conformance/guest-probe.ts";
 export { rejectsWithCode } from "./conformance/reject-code.ts";

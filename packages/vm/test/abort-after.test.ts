@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { askFakeGuest } from "@virga/testkit";
+import { askFakeGuest, askOnStream } from "@virga/testkit";
 import { readSnapshot } from "../src/snapshot/check.ts";
-import type { Vm } from "../src/vm.ts";
 import { testOnFakes } from "./with-fake.ts";
 
 testOnFakes("an abort after a call has resolved changes nothing any more", {}, async (bench) => {
@@ -20,7 +19,7 @@ testOnFakes("an abort after a call has resolved changes nothing any more", {}, a
   abort.abort(new Error("too late"));
   // Whatever listened has been called by now.
   await new Promise(setImmediate);
-  assert.equal(await answer(stream), "ok pong\n");
+  assert.equal(await askOnStream(stream, "ping"), "pong");
   await readSnapshot(snapshot);
   for (const vm of [parent, clone]) {
     assert.equal((await vm.info()).state, "running");
@@ -30,18 +29,3 @@ testOnFakes("an abort after a call has resolved changes nothing any more", {}, a
     await vm.destroy();
   }
 });
-
-async function answer(stream: Awaited<ReturnType<Vm["connectGuest"]>>): Promise<string> {
-  const chunk = new Promise<string>((resolve, reject) => {
-    stream.once("data", (data: Buffer) => resolve(data.toString("utf8")));
-    stream
-      .once("error", reject)
-      .once("close", () => reject(new Error("the connection was closed")));
-  });
-  stream.write("ping\n");
-  const text = await chunk;
-  const closed = new Promise((resolve) => stream.once("close", resolve));
-  stream.destroy();
-  await closed;
-  return text;
-}

@@ -7,11 +7,17 @@ const CONNECT_MS = 10_000;
 
 /** Sends one line to the guest of a fake hypervisor and gives its answer without the `ok`. */
 export async function askFakeGuest(vm: Vm, request: string): Promise<string> {
-  const stream = await vm.connectGuest({ timeoutMs: CONNECT_MS });
+  return askOnStream(await vm.connectGuest({ timeoutMs: CONNECT_MS }), request);
+}
+
+/** The same on a connection to it, which it closes. */
+export async function askOnStream(stream: Duplex, request: string): Promise<string> {
   try {
-    const line = await firstLine(stream, `${request}\n`);
-    if (!/^ok( |$)/.test(line)) throw new Error(`the fake guest answered ${JSON.stringify(line)}`);
-    return line.slice(3);
+    const text = await answerOn(stream, `${request}\n`);
+    // One line, and nothing after it.
+    const answer = /^ok(?: ([^\n]*))?\n$/.exec(text);
+    if (answer === null) throw new Error(`the fake guest answered ${JSON.stringify(text)}`);
+    return answer[1] ?? "";
   } finally {
     if (!stream.closed) {
       const closed = once(stream, "close");
@@ -21,14 +27,14 @@ export async function askFakeGuest(vm: Vm, request: string): Promise<string> {
   }
 }
 
-function firstLine(stream: Duplex, request: string): Promise<string> {
+function answerOn(stream: Duplex, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
     stream.on("error", reject);
     stream.on("close", () => reject(new Error(`the guest hung up after ${JSON.stringify(text)}`)));
     stream.on("data", (chunk: Buffer) => {
       text += chunk.toString("utf8");
-      if (text.includes("\n")) resolve(text.split("\n", 1)[0] ?? "");
+      if (text.includes("\n")) resolve(text);
     });
     stream.write(request);
   });
